@@ -1,0 +1,100 @@
+"""How every process speaks to its operator: one line an event, as text or as a JSON object.
+
+structlog on top of the standard library's logging, so that Celery, gunicorn and SQLAlchemy lines take the same road. In
+JSON every line has `event`, `job_id`, `attempt` and `worker` (null where none applies). What is bound with `bound()`
+stands in every line of that thread or task.
+"""
+
+import logging
+import logging.config
+import sys
+from contextlib import AbstractContextManager
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from shared.settings import Settings
+
+#: Present in every JSON line, null when there is none.
+JOB_FIELDS = ("job_id", "attempt", "worker")
+
+#: Loggers that bring handlers of their own, and libraries that say too much at `info`.
+ADOPTED = ("gunicorn.error", "gunicorn.access", "celery", "celery.task", "celery.redirected", "tornado.access")
+QUIET = ("alembic", "botocore", "boto3", "kombu", "PIL", "s3transfer", "urllib3")
+
+
+def configure(settings: Settings) -> None:
+    """Send every log line of this process to stderr in the form the settings ask for; may be called again."""
+    logging.config.dictConfig(logging_config(settings))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_common(),
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def logging_config(settings: Settings) -> dict[str, Any]:
+    """Return the dictConfig of this form, for servers that set logging up themselves (gunicorn's `logconfig_dict`)."""
+    level = settings.log_level.upper()
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "forgeline": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": [*_common(), structlog.stdlib.ExtraAdder()],
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(settings)],
+            }
+        },
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "forgeline"}
+        },
+        "root": {"level": level, "handlers": ["stderr"]},
+        "loggers": {
+            **{name: {"level": level, "handlers": [], "propagate": True} for name in ADOPTED},
+            **{name: {"level": max(level, "WARNING", key=_severity)} for name in QUIET},
+        },
+    }
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the logger of a module: `log.info("claimed", job_id=…)`."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+def bound(**fields: object) -> AbstractContextManager[None]:
+    """Put these fields into every line logged inside the `with` block, by this thread."""
+    return structlog.contextvars.bound_contextvars(**fields)
+
+
+def _common() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def _renderers(settings: Settings) -> list[Processor]:
+    if settings.log_format == "json":
+        return [_with_job_fields, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    colors = sys.stderr.isatty()
+    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _with_job_fields(_logger: object, _method: str, event: EventDict) -> EventDict:
+    return {**dict.fromkeys(JOB_FIELDS), **event}
+
+
+def _severity(level: str) -> int:
+    return logging.getLevelNamesMapping()[level]

@@ -1,0 +1,106 @@
+"""What single values of the settings may look like; each rule takes the text and returns the value, or refuses it."""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+#: `120/minute`, `10 per 5 seconds`, several of them separated: what the `limits` library reads.
+RATE = re.compile(r"[1-9]\d*\s*(?:/|per)\s*\d*\s*(?:second|minute|hour|day|month|year)s?", re.IGNORECASE)
+
+
+def refuse(why: str) -> PydanticCustomError:
+    """A fault whose whole text is `why`."""
+    return PydanticCustomError("setting", "{why}", {"why": why})
+
+
+def lower(value: object) -> object:
+    """Words are the same in any case."""
+    return value.lower() if isinstance(value, str) else value
+
+
+def split_list(value: object) -> object:
+    """`a, b` becomes (`a`, `b`)."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def whole_path(path: Path) -> Path:
+    """The absolute path; `~` is the home folder."""
+    return path.expanduser().resolve()
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach `host`."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def web_url(url: str) -> str:
+    """An http(s) address without its trailing slash."""
+    parts = _split(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise refuse("not an http:// or https:// address")
+    return url.rstrip("/")
+
+
+def origin(url: str) -> str:
+    """scheme://host[:port] as a browser sends it."""
+    parts = _split(web_url(url))
+    if parts.path or parts.query:
+        raise refuse(f"{url} is not an origin (scheme://host:port)")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def postgres_url(url: str | None) -> str | None:
+    """An address of a PostgreSQL database."""
+    if url is not None and _split(url).scheme not in ("postgresql", "postgres", "postgresql+psycopg2"):
+        raise refuse("not a postgresql:// address")
+    return url
+
+
+def redis_url(url: str | None) -> str | None:
+    """An address of a Redis, with TLS or through Sentinel."""
+    if url is not None and not url.startswith(("redis://", "rediss://", "sentinel://")):
+        raise refuse("not a redis://, rediss:// or sentinel:// address")
+    return url
+
+
+def user_and_password(pair: str | None) -> str | None:
+    """`user:password`."""
+    if pair is not None and not all(pair.partition(":")):
+        raise refuse("not user:password")
+    return pair
+
+
+def rate_limit(text: str) -> str:
+    """A rate such as `120/minute`."""
+    if not all(RATE.fullmatch(part.strip()) for part in re.split("[,;|]", text)):
+        raise refuse("not a rate such as 120/minute")
+    return text
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise refuse("not an address") from None
+
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+Names = Annotated[tuple[str, ...], BeforeValidator(split_list)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(origin)], ...], BeforeValidator(split_list)]
+Waits = Annotated[tuple[Seconds, ...], BeforeValidator(split_list)]
+WebUrl = Annotated[str, AfterValidator(web_url)]
+Secret = Annotated[str | None, Field(repr=False)]
+Word = BeforeValidator(lower)
