@@ -1,0 +1,1 @@
+"""Alembic migrations; `shared.store.schema.migrate` runs them."""

@@ -1,0 +1,33 @@
+"""Every Redis key and channel, each with its type and who writes it.
+
+All of it is speed, none of it truth: any key may vanish at any moment.
+"""
+
+#: STRING int: the ticket counter; never created by INCR, seeded from the store
+TICKET_COUNTER = "image_queue_counter"
+
+#: ZSET job_id -> priority * 2**40 + ticket: the waiting line's index (shared.line_index)
+LINE = "forgeline:line"
+
+#: STRING: the epoch of the index; missing after Redis lost its data (beat.reconcile)
+EPOCH = "forgeline:epoch"
+
+#: CHANNEL: every event (shared.domain.events)
+EVENTS_CHANNEL = "forgeline:events"
+
+#: ZSET "id:42" -> unix seconds until which a socket of that member is open (api.relay)
+WATCHERS = "forgeline:watchers"
+
+
+def preview(job_id: str) -> str:
+    """HASH v, jpeg: the latest live preview of a job, with an expiry (worker.progress)."""
+    return f"forgeline:preview:{job_id}"
+
+
+def circuit(forge: str) -> str:
+    """Namespace of a Forge's circuit breaker keys (worker.breaker)."""
+    return f"forgeline:circuit:{forge}"
+
+
+#: prefix of the rate limiter's keys (api.limits)
+RATE_LIMITS = "forgeline:limits"
