@@ -1,9 +1,10 @@
 """What single values of the settings may look like; each rule takes the text and returns the value, or refuses it."""
 
 import ipaddress
+import json
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -80,6 +81,19 @@ def user_and_password(pair: str | None) -> str | None:
     return pair
 
 
+def page_url(url: str | None) -> str | None:
+    """A page on this server (`/…`) or on another."""
+    return url if url is None or url.startswith("/") else web_url(url)
+
+
+def json_value(value: object) -> object:
+    """What the JSON text says."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise refuse("not a JSON object") from None
+
+
 def rate_limit(text: str) -> str:
     """A rate such as `120/minute`."""
     if not all(RATE.fullmatch(part.strip()) for part in re.split("[,;|]", text)):
@@ -102,5 +116,6 @@ Names = Annotated[tuple[str, ...], BeforeValidator(split_list)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(origin)], ...], BeforeValidator(split_list)]
 Waits = Annotated[tuple[Seconds, ...], BeforeValidator(split_list)]
 WebUrl = Annotated[str, AfterValidator(web_url)]
+JsonObject = Annotated[dict[str, Any], BeforeValidator(json_value)]
 Secret = Annotated[str | None, Field(repr=False)]
 Word = BeforeValidator(lower)

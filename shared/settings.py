@@ -1,15 +1,14 @@
 """What an operator may set, read once, checked as a whole.
 
-The only module that reads the environment. A value comes from the environment, else from `.env` in the working folder;
-the three addresses may come from `DATA_DIR/env` too, which `forgeline up` keeps while it runs. An empty value is an unset
-one. Every fault is named at once, never the value of a secret.
+The only module that reads the environment. A value comes from the environment, else from `.env` in the working
+folder; the three addresses may come from `DATA_DIR/env` too, which `forgeline up` keeps while it runs. An empty value
+is an unset one. Every fault is named at once, never the value of a secret.
 """
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -18,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from shared import setting_rules as rules
 from shared.setting_rules import (
+    JsonObject,
     Names,
     NotNegative,
     Origins,
@@ -37,6 +37,8 @@ RUNNING_NAMES = ("DATABASE_URL", "REDIS_URL", "FORGE_URL")
 
 #: Past it an unfinished job of one user is refused; in local mode only when the operator asks for it.
 DEFAULT_JOBS_PER_USER = 20
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Fault(NamedTuple):
@@ -74,7 +76,7 @@ class Settings(BaseModel):
 
     forge_url: WebUrl | None = None
     forge_auth: Annotated[Secret, AfterValidator(rules.user_and_password)] = None
-    forge_override_settings: dict[str, Any] = Field(default_factory=dict)
+    forge_override_settings: JsonObject = Field(default_factory=dict)
     forge_timeout_s: Seconds = 180
     forge_load_timeout_s: Seconds = 600
     forge_max_s: Seconds = 3600
@@ -117,7 +119,7 @@ class Settings(BaseModel):
     jwt_jwks_url: WebUrl | None = None
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
-    login_url: str | None = None
+    login_url: Annotated[str | None, AfterValidator(rules.page_url)] = None
     metrics_token: Secret = None
     allowed_origins: Origins = ()
     allowed_hosts: Names = ()
@@ -133,13 +135,10 @@ class Settings(BaseModel):
         With `while_up` the addresses nobody set are taken from `DATA_DIR/env`, if `forgeline up` left one there.
         """
         given = _given(os.environ if environ is None else environ)
-        try:
-            settings = cls.model_validate(given)
-        except ValidationError as error:
-            raise SettingsError(_fault(detail) for detail in error.errors()) from None
+        settings = _checked(cls, given)
         running = _running(settings.data_dir) if while_up else {}
         missing = {name: value for name, value in running.items() if name not in given}
-        return cls.model_validate(given | missing) if missing else settings
+        return _checked(cls, given | missing) if missing else settings
 
     @property
     def running_file(self) -> Path:
@@ -149,16 +148,8 @@ class Settings(BaseModel):
     @property
     def url(self) -> str:
         """Where a browser on this machine finds the API."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
-
-    @field_validator("forge_override_settings", mode="before")
-    @classmethod
-    def _json_object(cls, value: object) -> object:
-        try:
-            return json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            raise refuse("not a JSON object") from None
 
     @field_validator("host")
     @classmethod
@@ -207,11 +198,6 @@ class Settings(BaseModel):
             raise refuse("AUTH_MODE=jwt needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL")
         return url
 
-    @field_validator("login_url")
-    @classmethod
-    def _login_url(cls, url: str | None) -> str | None:
-        return url if url is None or url.startswith("/") else rules.web_url(url)
-
 
 class ClientSettings(BaseModel):
     """Where a client command finds Forgeline (None: the stack of this folder) and the token it shows."""
@@ -224,15 +210,19 @@ class ClientSettings(BaseModel):
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read FORGELINE_URL and FORGELINE_TOKEN; raises SettingsError."""
-        try:
-            return cls.model_validate(_given(os.environ if environ is None else environ))
-        except ValidationError as error:
-            raise SettingsError(_fault(detail) for detail in error.errors()) from None
+        return _checked(cls, _given(os.environ if environ is None else environ))
 
 
 def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     """The environment a child process gets: ours, and `overrides` over it."""
     return dict(os.environ) | dict(overrides)
+
+
+def _checked(model: type[Model], given: Mapping[str, str]) -> Model:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise SettingsError(_fault(detail) for detail in error.errors()) from None
 
 
 def _given(environ: Mapping[str, str]) -> dict[str, str]:
