@@ -21,7 +21,7 @@ INDEXES = (
     "CREATE INDEX jobs_waiting ON jobs (priority, ticket) INCLUDE (job_id, user_id)"
     " WHERE status = 'queued'",
     "CREATE INDEX jobs_leases ON jobs (lease_until) WHERE status = 'processing'",
-    "CREATE INDEX jobs_owner ON jobs (user_id, created_at DESC, job_id)",
+    "CREATE INDEX jobs_owner ON jobs (user_id, ticket DESC)",
     "CREATE INDEX jobs_unfinished ON jobs (user_id) WHERE status IN ('queued', 'processing')",
     "CREATE UNIQUE INDEX jobs_idempotency ON jobs (user_id, idempotency_key)"
     " WHERE idempotency_key IS NOT NULL",

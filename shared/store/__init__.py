@@ -1,0 +1,41 @@
+"""PostgreSQL, the truth: the tables and the only SQL of the project.
+
+Every method is one transaction. Methods that change a job return the `Change` they
+caused, for the caller to publish after the commit; None means another process got there
+first. When the database is away they raise `StoreUnavailable`.
+"""
+
+from shared.store.changing import Change
+from shared.store.claims import Claimant, Renewal
+from shared.store.connected import StoreUnavailable
+from shared.store.endings import Removed
+from shared.store.fleet import Fleet, ForgeLease, LineState, WorkerState
+from shared.store.reading import Conversation, Duration, Message, Reading, Waiting
+from shared.store.schema import migrate, pending_migrations
+from shared.store.submissions import Caps, NewJob, Submissions, TicketTaken
+from shared.store.upkeep import Upkeep
+
+__all__ = [
+    "Caps",
+    "Change",
+    "Claimant",
+    "Conversation",
+    "Duration",
+    "ForgeLease",
+    "LineState",
+    "Message",
+    "NewJob",
+    "Removed",
+    "Renewal",
+    "Store",
+    "StoreUnavailable",
+    "TicketTaken",
+    "Waiting",
+    "WorkerState",
+    "migrate",
+    "pending_migrations",
+]
+
+
+class Store(Submissions, Upkeep, Fleet, Reading):
+    """All concerns over one engine; one instance per process."""

@@ -1,0 +1,114 @@
+"""One change of one job: compare-and-set, the message's metadata, the outbox, the event.
+
+Every write of a job goes through `_change`: it raises `version`, takes a number in the
+sequence of changes, deep-merges the job into its message and returns the `Change` to
+publish. Zero rows is a named outcome, None: another process got there first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from shared.domain.jobs import Job, Live, Status, client_view, done_content, stored_view
+from shared.domain.metadata import deep_merge
+from shared.store.connected import Connected, job_of
+from shared.store.tables import jobs, messages, webhook_outbox
+
+NEXT_CHANGE = text("nextval('job_changes')")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A committed change of a job: the event to publish."""
+
+    job: Job
+    #: whether the job entered or left the waiting line
+    moved_line: bool = False
+
+
+class Changing(Connected):
+    """Writes that change a job and its message together."""
+
+    def update_message(
+        self,
+        message_id: int,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        content: str | None = None,
+    ) -> None:
+        """Deep-merge `metadata` into a message under its row lock; unnamed keys stay."""
+        with self._begin() as connection:
+            merge_message(connection, message_id, metadata or {}, content)
+
+    def _change(
+        self,
+        connection: Connection,
+        condition: ColumnElement[bool],
+        values: Mapping[str, Any],
+        *,
+        moved_line: bool = False,
+    ) -> Change | None:
+        """Apply `values` to the one job that meets `condition`, or return None."""
+        statement = (
+            update(jobs)
+            .where(condition)
+            .values(
+                version=jobs.c.version + 1,
+                change_seq=NEXT_CHANGE,
+                updated_at=func.clock_timestamp(),
+                **values,
+            )
+            .returning(*jobs.c)
+        )
+        row = connection.execute(statement).one_or_none()
+        if row is None:
+            return None
+        job = job_of(row)
+        record(connection, job)
+        return Change(job, moved_line)
+
+
+def record(connection: Connection, job: Job) -> None:
+    """Merge a changed job into its message, and its end into the outbox if it has a callback."""
+    content = None
+    if job.status is Status.COMPLETE and job.image_name:
+        content = done_content(job.image_name)
+    merge_message(connection, job.message_id, stored_view(job), content)
+    if job.terminal and job.callback_url:
+        _put_in_outbox(connection, job)
+
+
+def merge_message(
+    connection: Connection,
+    message_id: int,
+    metadata: Mapping[str, Any],
+    content: str | None = None,
+) -> None:
+    """Read, deep-merge and write one message while its row is locked."""
+    locked = (
+        select(messages.c.extra_metadata).where(messages.c.id == message_id).with_for_update()
+    )
+    current = connection.execute(locked).scalar_one_or_none()
+    if current is None:
+        return
+    values: dict[str, Any] = {
+        "extra_metadata": deep_merge(current, metadata),
+        "updated_at": func.clock_timestamp(),
+    }
+    if content is not None:
+        values["content"] = content
+    connection.execute(update(messages).where(messages.c.id == message_id).values(**values))
+
+
+def _put_in_outbox(connection: Connection, job: Job) -> None:
+    connection.execute(
+        insert(webhook_outbox).values(
+            webhook_id=f"msg_{job.job_id}_{job.status.value}",
+            job_id=job.job_id,
+            url=job.callback_url,
+            payload=client_view(job, Live()),
+        )
+    )

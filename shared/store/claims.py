@@ -1,0 +1,195 @@
+"""The claim: a worker takes the first job of the line, and what it may write after.
+
+The claim takes the first of (priority, ticket), so the position shown is the order run.
+Every later write names the attempt: a worker that lost its lease writes nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, extract, func, literal, select, update
+
+from shared.domain.errors import ErrorCode, error_text
+from shared.domain.jobs import Job, Stage, Status
+from shared.store.changing import Change, Changing
+from shared.store.tables import jobs, line_state
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """Who claims: the worker's node name, the id of its boot, and the Forge it drives."""
+
+    worker: str
+    boot_id: str
+    forge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What a heartbeat learned: the lease holds, and whether a cancel was asked for."""
+
+    cancel_requested: bool
+
+
+class Claims(Changing):
+    """Jobs that are being worked."""
+
+    def claim(self, claimant: Claimant, *, lease_s: float) -> Change | None:
+        """Take the first waiting job, or None: nothing waits, or the line is paused."""
+        first = (
+            select(jobs.c.job_id)
+            .where(jobs.c.status == Status.QUEUED, ~_paused())
+            .order_by(jobs.c.priority, jobs.c.ticket)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
+        with self._begin() as connection:
+            return self._change(
+                connection,
+                (jobs.c.job_id == first) & (jobs.c.status == Status.QUEUED),
+                {
+                    "status": Status.PROCESSING,
+                    "stage": Stage.LOADING,
+                    "progress": 0,
+                    "attempt": jobs.c.attempt + 1,
+                    "worker": claimant.worker,
+                    "boot_id": claimant.boot_id,
+                    "forge": claimant.forge,
+                    "task_id": None,
+                    "forge_loading": False,
+                    "lease_until": _from_now(lease_s),
+                    "started_at": func.clock_timestamp(),
+                    "alive_at": func.clock_timestamp(),
+                    "sampling_at": None,
+                },
+                moved_line=True,
+            )
+
+    def renew_lease(self, job: Job, *, lease_s: float) -> Renewal | None:
+        """Extend the lease of this attempt; None when the job is no longer ours."""
+        statement = (
+            update(jobs)
+            .where(held_by(job))
+            .values(lease_until=_from_now(lease_s))
+            .returning(jobs.c.cancel_requested)
+        )
+        with self._begin() as connection:
+            row = connection.execute(statement).one_or_none()
+        return None if row is None else Renewal(bool(row.cancel_requested))
+
+    def begin_try(self, job: Job, task_id: str) -> Change | None:
+        """Record the task id of a new try (a sign of life); the stage is loading again."""
+        values = {"task_id": task_id, "stage": Stage.LOADING, "alive_at": func.clock_timestamp()}
+        return self._write(job, {**values, "forge_loading": False})
+
+    def note_alive(self, job: Job, *, forge_loading: bool) -> bool:
+        """Record a sign of life without a new version; False when the job is not ours."""
+        statement = (
+            update(jobs)
+            .where(held_by(job))
+            .values(alive_at=func.clock_timestamp(), forge_loading=forge_loading)
+        )
+        with self._begin() as connection:
+            return connection.execute(statement).rowcount == 1
+
+    def save_progress(self, job: Job, *, progress: int, stage: Stage) -> Change | None:
+        """Persist progress (0-99, never lower than stored) and stage of this attempt."""
+        started = func.coalesce(jobs.c.sampling_at, func.clock_timestamp())
+        return self._write(
+            job,
+            {
+                "progress": func.greatest(jobs.c.progress, progress),
+                "stage": stage,
+                "alive_at": func.clock_timestamp(),
+                "forge_loading": False,
+                "sampling_at": started if stage is Stage.SAMPLING else jobs.c.sampling_at,
+            },
+        )
+
+    def complete(self, job: Job, *, image_name: str, params: dict[str, Any]) -> Change | None:
+        """End this attempt with its stored image and the effective parameters."""
+        sampled = func.coalesce(jobs.c.sampling_at, jobs.c.started_at)
+        return self._write(
+            job,
+            {
+                "status": Status.COMPLETE,
+                "progress": 100,
+                "image_name": image_name,
+                "params": params,
+                "run_s": extract("epoch", func.clock_timestamp() - sampled),
+                "load_s": extract("epoch", sampled - jobs.c.started_at),
+                **_ended(),
+            },
+        )
+
+    def fail(
+        self, job: Job, code: ErrorCode, *, retryable: bool, **text_params: object
+    ) -> Change | None:
+        """End this attempt in error, with the text in the job's language."""
+        return self._write(
+            job,
+            {
+                "status": Status.ERROR,
+                "error_code": code.value,
+                "error": error_text(code, job.locale, **text_params),
+                "retryable": retryable,
+                **_ended(),
+            },
+        )
+
+    def put_back(
+        self, job: Job, *, deaths: int = 0, bad_rounds: int = 0, forge_deaths: int = 0
+    ) -> Change | None:
+        """Return this attempt's job to its old place; the counters are raised by what is given."""
+        values = {
+            "status": Status.QUEUED,
+            "stage": Stage.WAITING,
+            "progress": 0,
+            "deaths": jobs.c.deaths + deaths,
+            "bad_rounds": jobs.c.bad_rounds + bad_rounds,
+            "forge_deaths": jobs.c.forge_deaths + forge_deaths,
+            "worker": None,
+            "lease_until": None,
+            "forge_loading": False,
+        }
+        return self._write(job, values, ~jobs.c.cancel_requested, moved_line=True)
+
+    def _write(
+        self,
+        job: Job,
+        values: dict[str, Any],
+        also: ColumnElement[bool] | None = None,
+        *,
+        moved_line: bool = False,
+    ) -> Change | None:
+        condition = held_by(job) if also is None else held_by(job) & also
+        with self._begin() as connection:
+            return self._change(connection, condition, values, moved_line=moved_line)
+
+
+def held_by(job: Job) -> ColumnElement[bool]:
+    """SQL: the row is still this attempt's (the fence of every write of a worker)."""
+    return (
+        (jobs.c.job_id == job.job_id)
+        & (jobs.c.status == Status.PROCESSING)
+        & (jobs.c.attempt == job.attempt)
+    )
+
+
+def _ended() -> dict[str, Any]:
+    return {
+        "stage": None,
+        "finished_at": func.clock_timestamp(),
+        "lease_until": None,
+        "forge_loading": False,
+    }
+
+
+def _from_now(seconds: float) -> ColumnElement[Any]:
+    return func.clock_timestamp() + literal(timedelta(seconds=seconds))
+
+
+def _paused() -> ColumnElement[bool]:
+    return select(line_state.c.paused).scalar_subquery()

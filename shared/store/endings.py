@@ -1,0 +1,178 @@
+"""Ends that come from outside the attempt: cancels, retries, deleted conversations.
+
+A cancel of a waiting job ends it at once. A processing one is only marked: its worker
+interrupts Forge and ends it, or the clock does when Forge does not stop in time.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, literal, select, update
+
+from shared.domain.errors import ErrorCode, JobFinished, NotFound, NotRetryable, error_text
+from shared.domain.identity import Identity
+from shared.domain.jobs import RETRYABLE, UNFINISHED, Job, Status
+from shared.store.changing import Change
+from shared.store.claims import Claims, held_by
+from shared.store.connected import job_of
+from shared.store.submissions import Caps, check_caps_of, insert_job
+from shared.store.tables import conversations, jobs, messages
+
+_AGAIN = ("message_id", "user_id", "username", "prompt", "priority", "locale", "callback_url")
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What a deleted conversation took with it: ended jobs to publish, images to delete."""
+
+    changes: list[Change]
+    image_names: list[str]
+
+
+class Endings(Claims):
+    """Jobs that people end or begin again."""
+
+    def cancel_job(self, job_id: str, identity: Identity) -> Change:
+        """Cancel a waiting job at once, or mark a processing one; idempotent.
+
+        Raises NotFound (missing, or someone else's), JobFinished (complete or error).
+        """
+        with self._begin() as connection:
+            locked = select(jobs).where(jobs.c.job_id == job_id).with_for_update()
+            job = _visible(connection.execute(locked).one_or_none(), identity)
+            if job.status is Status.CANCELLED or (job.cancel_requested and not job.terminal):
+                return Change(job)
+            if job.terminal:
+                raise JobFinished()
+            change = self._cancel_locked(connection, job)
+            return change or Change(job)
+
+    def cancel_waiting(self, user_id: str) -> list[Change]:
+        """Cancel every waiting job of one user; return what was cancelled."""
+        with self._begin() as connection:
+            mine = (
+                select(jobs)
+                .where(jobs.c.user_id == user_id, jobs.c.status == Status.QUEUED)
+                .order_by(jobs.c.ticket)
+                .with_for_update()
+            )
+            waiting = [job_of(row) for row in connection.execute(mine)]
+            changes = [self._cancel_locked(connection, job) for job in waiting]
+        return [change for change in changes if change is not None]
+
+    def finish_cancel(self, job: Job) -> Change | None:
+        """End this attempt as cancelled (its worker stopped Forge, or gave up waiting)."""
+        with self._begin() as connection:
+            return self._change(connection, held_by(job), cancelled(job.locale))
+
+    def retry_job(
+        self, job_id: str, identity: Identity, *, ticket: int, caps: Caps
+    ) -> Change:
+        """Make a new job with `retry_of` on the same message.
+
+        Raises NotFound, NotRetryable (not its message's newest, or not ended in error or
+        cancelled), QueueFull, TooManyJobs. Two at once: one wins, the other NotRetryable.
+        """
+        with self._begin() as connection:
+            row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
+            old = _visible(row, identity)
+            check_caps_of(connection, old.user_id, caps)
+            _lock_message(connection, old.message_id)
+            if old.status not in RETRYABLE or _newest(connection, old.message_id) != job_id:
+                raise NotRetryable()
+            values: dict[str, Any] = {name: getattr(old, name) for name in _AGAIN}
+            values |= {"retry_of": old.job_id, "params": old.params}
+            return Change(insert_job(connection, values, old.conversation_id, ticket), True)
+
+    def move_to_front(self, job_id: str) -> Change:
+        """Make a waiting job the first of the line. Raises NotFound, JobFinished."""
+        smallest = select(func.min(jobs.c.priority)).where(jobs.c.status == Status.QUEUED)
+        waiting = (jobs.c.job_id == job_id) & (jobs.c.status == Status.QUEUED)
+        with self._begin() as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(0x46524F4E54)))
+            ahead = smallest.scalar_subquery() - 1
+            change = self._change(connection, waiting, {"priority": ahead}, moved_line=True)
+            if change is not None:
+                return change
+            row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
+        if row is None:
+            raise NotFound()
+        raise JobFinished()
+
+    def delete_conversation(self, conversation_id: str, identity: Identity) -> Removed:
+        """End the conversation's jobs as cancelled, then delete it all. Raises NotFound."""
+        with self._begin() as connection:
+            found = connection.execute(
+                select(conversations.c.user_id)
+                .where(conversations.c.id == conversation_id)
+                .with_for_update()
+            ).scalar_one_or_none()
+            if found != identity.user_id:
+                raise NotFound()
+            every = (
+                select(jobs)
+                .where(jobs.c.conversation_id == conversation_id)
+                .order_by(jobs.c.ticket)
+                .with_for_update()
+            )
+            all_jobs = [job_of(row) for row in connection.execute(every)]
+            ended = [self._end_now(connection, job) for job in all_jobs if not job.terminal]
+            connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
+        images = [job.image_name for job in all_jobs if job.image_name]
+        return Removed([change for change in ended if change is not None], images)
+
+    def _cancel_locked(self, connection: Connection, job: Job) -> Change | None:
+        if job.status is Status.QUEUED:
+            return self._end_now(connection, job)
+        asked = {"cancel_requested": True, "cancel_requested_at": func.clock_timestamp()}
+        return self._change(connection, held_by(job), asked)
+
+    def _end_now(self, connection: Connection, job: Job) -> Change | None:
+        unfinished = (jobs.c.job_id == job.job_id) & jobs.c.status.in_(UNFINISHED)
+        was_waiting = job.status is Status.QUEUED
+        return self._change(
+            connection, unfinished, cancelled(job.locale), moved_line=was_waiting
+        )
+
+
+def cancelled(locale: str) -> dict[str, Any]:
+    """Return the columns of a job that ends as cancelled."""
+    return {
+        "status": Status.CANCELLED,
+        "stage": None,
+        "cancel_requested": True,
+        "error_code": ErrorCode.CANCELLED.value,
+        "error": error_text(ErrorCode.CANCELLED, locale),
+        "retryable": True,
+        "finished_at": func.clock_timestamp(),
+        "lease_until": None,
+        "forge_loading": False,
+    }
+
+
+def overdue(seconds: float) -> ColumnElement[bool]:
+    """SQL: a cancel was asked for more than `seconds` ago and the job still runs."""
+    since = func.clock_timestamp() - literal(timedelta(seconds=seconds))
+    return (jobs.c.status == Status.PROCESSING) & (jobs.c.cancel_requested_at < since)
+
+
+def _visible(row: Any, identity: Identity) -> Job:
+    job = None if row is None else job_of(row)
+    if job is None or not (job.belongs_to(identity) or identity.is_admin):
+        raise NotFound()
+    return job
+
+
+def _lock_message(connection: Connection, message_id: int) -> None:
+    connection.execute(select(messages.c.id).where(messages.c.id == message_id).with_for_update())
+
+
+def _newest(connection: Connection, message_id: int) -> str | None:
+    newest = (
+        select(jobs.c.job_id)
+        .where(jobs.c.message_id == message_id)
+        .order_by(jobs.c.ticket.desc())
+        .limit(1)
+    )
+    return connection.execute(newest).scalar_one_or_none()
