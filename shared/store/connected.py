@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, create_engine
+from sqlalchemy import URL, Connection, Engine, Row, create_engine, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -24,6 +24,11 @@ POOL_WAIT_S = 2
 #: columns of `jobs` that are not fields of Job
 _ROW_ONLY = frozenset({"paused_s_before"})
 _COLUMNS = tuple(jobs.c.keys())
+
+
+def driver_url(database_url: str) -> URL:
+    """Return `postgresql://…` as SQLAlchemy wants it: with the driver that gevent can patch."""
+    return make_url(database_url).set(drivername="postgresql+psycopg2")
 
 
 class StoreUnavailable(QueueUnavailable):
@@ -54,7 +59,7 @@ class Connected:
 
     def _connect(self) -> Engine:
         return create_engine(
-            self._url,
+            driver_url(self._url),
             pool_size=self._pool_size,
             max_overflow=4,
             pool_timeout=POOL_WAIT_S,

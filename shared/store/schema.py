@@ -8,6 +8,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
+from shared.store.connected import driver_url
+
 #: any constant: two processes that migrate at once take turns
 MIGRATION_LOCK = 0x464F5247
 
@@ -21,7 +23,7 @@ def _config() -> Config:
 
 def migrate(database_url: str) -> None:
     """Run every migration that `database_url` has not seen; waits for another that migrates."""
-    engine = create_engine(database_url)
+    engine = create_engine(driver_url(database_url))
     try:
         with engine.connect() as connection:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
@@ -38,7 +40,7 @@ def migrate(database_url: str) -> None:
 
 def pending_migrations(database_url: str) -> list[str]:
     """Return the revisions that `database_url` still lacks, oldest first."""
-    engine = create_engine(database_url)
+    engine = create_engine(driver_url(database_url))
     try:
         with engine.connect() as connection:
             seen = MigrationContext.configure(connection).get_current_revision()

@@ -1,0 +1,48 @@
+"""Fixtures for every suite: real servers on ports of their own, empty at the start of each test."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from cli.embedded_postgres import EmbeddedPostgres
+from cli.embedded_redis import EmbeddedRedis
+from shared.store import Store, migrate
+from tests import services
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A migrated PostgreSQL for the whole run."""
+    with services.postgres() as server:
+        migrate(server.url)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """A Redis for the whole run."""
+    with services.redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> str:
+    """The address of an empty database."""
+    services.empty_database(postgres.url)
+    return postgres.url
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedRedis) -> str:
+    """The address of an empty Redis."""
+    redis.Redis.from_url(redis_server.url).flushall()
+    return redis_server.url
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """A store over an empty database."""
+    store = Store(database_url)
+    yield store
+    store.close()
