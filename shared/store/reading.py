@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 
-from shared.domain.identity import Identity
+from shared.domain.identity import Identity, audience_of
 from shared.domain.jobs import UNFINISHED, Job, Status
 from shared.store.connected import Connected, job_of
 from shared.store.tables import conversations, jobs, messages
@@ -45,6 +45,11 @@ class Waiting:
     user_id: str
     username: str | None
     params: dict[str, Any]
+
+    @property
+    def audience(self) -> frozenset[str]:
+        """The typed identity members of its owner."""
+        return audience_of(self.user_id, self.username)
 
 
 @dataclass(frozen=True, slots=True)

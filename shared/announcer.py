@@ -1,0 +1,45 @@
+"""Publish what the store returned: the index first, then the event, then the line's move.
+
+Call it after the commit. A process that dies between the two loses the event; the state
+stands, and the sweep of the store tells it.
+"""
+
+from collections.abc import Iterable
+
+from shared.events_bus import Publisher
+from shared.line_index import LineIndex
+from shared.live import LiveViews
+from shared.store import Change
+
+
+class Announcer:
+    """Turns changes into events."""
+
+    def __init__(self, *, index: LineIndex, live: LiveViews, publisher: Publisher) -> None:
+        self._index = index
+        self._live = live
+        self._publisher = publisher
+
+    def publish(self, change: Change | None, *, preview_version: int | None = None) -> None:
+        """Tell the owner's sockets of a change; None (another process got there first) is nothing."""
+        if change is None:
+            return
+        if change.moved_line:
+            self._index.note([change.job])
+            self._live.forget()
+        view = self._live.view(change.job, preview_version=preview_version)
+        self._publisher.send_image_progress(view, change.job.audience)
+        if change.moved_line:
+            self._publisher.line_moved()
+
+    def publish_all(self, changes: Iterable[Change | None]) -> int:
+        """Publish each change; return how many there were."""
+        real = [change for change in changes if change is not None]
+        for change in real:
+            self.publish(change)
+        return len(real)
+
+    def line_moved(self) -> None:
+        """Tell that places, or held, paused or retry_at, may have changed."""
+        self._live.forget()
+        self._publisher.line_moved()

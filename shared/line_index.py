@@ -1,0 +1,125 @@
+"""The ticket counter and the waiting line's index, in Redis: speed, not truth.
+
+The order is (priority, ticket), as the claim takes it; the index holds it as a sorted set,
+so a place is one look-up however long the line is. Whoever publishes a change of the line
+updates the index first; the reconciler compares it with the store and rebuilds it.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from shared.domain.errors import QueueUnavailable
+from shared.domain.jobs import Job, Status
+from shared.redis_keys import EPOCH, LINE, TICKET_COUNTER
+
+log = logging.getLogger(__name__)
+
+#: tickets stay below this, so priority and ticket fit exactly into a double
+PRIORITY_STEP = 2**40
+
+#: increments the counter only if it exists: one that Redis lost must be seeded first
+_NEXT = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('INCR', KEYS[1]) end
+return -1
+"""
+_RAISE = """
+if tonumber(redis.call('GET', KEYS[1]) or '-1') < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1])
+end
+return 1
+"""
+
+_FIRST_RETRY_S = 2
+
+
+def score(priority: int, ticket: int) -> float:
+    """Return the sort key of the order (priority, ticket)."""
+    return float(priority * PRIORITY_STEP + ticket)
+
+
+class LineIndex:
+    """The index over one Redis client that decodes; reads give None while Redis is away."""
+
+    def __init__(self, redis: "Redis") -> None:
+        self._redis = redis
+
+    def next_ticket(self, highest_stored: Callable[[], int]) -> int:
+        """Take a ticket; a counter that is missing is first set to the store's highest.
+
+        Raises QueueUnavailable when Redis is away: no job is accepted without a ticket.
+        """
+        try:
+            ticket = int(self._redis.eval(_NEXT, 1, TICKET_COUNTER))  # type: ignore[arg-type]
+            while ticket < 0:
+                self._redis.set(TICKET_COUNTER, highest_stored(), nx=True)
+                ticket = int(self._redis.eval(_NEXT, 1, TICKET_COUNTER))  # type: ignore[arg-type]
+        except RedisError as error:
+            text = "Redis cannot be reached"
+            raise QueueUnavailable(text, retry_after_s=_FIRST_RETRY_S) from error
+        return ticket
+
+    def raise_ticket(self, at_least: int) -> None:
+        """Lift a counter that is behind the store, as after Redis came back with old data."""
+        try:
+            self._redis.eval(_RAISE, 1, TICKET_COUNTER, at_least)
+        except RedisError as error:
+            raise QueueUnavailable(retry_after_s=_FIRST_RETRY_S) from error
+
+    def note(self, jobs: Iterable[Job]) -> None:
+        """Put each waiting job in and take each other one out."""
+        try:
+            with self._redis.pipeline(transaction=False) as pipe:
+                for job in jobs:
+                    if job.status is Status.QUEUED:
+                        pipe.zadd(LINE, {job.job_id: score(job.priority, job.ticket)})
+                    else:
+                        pipe.zrem(LINE, job.job_id)
+                pipe.execute()
+        except RedisError as error:
+            log.warning("the line's index missed a change: %s", error)
+
+    def place(self, job_id: str) -> tuple[int | None, int] | None:
+        """Return (position from 1 or None when absent, how many wait), or None without Redis."""
+        try:
+            with self._redis.pipeline(transaction=True) as pipe:
+                pipe.zrank(LINE, job_id)
+                pipe.zcard(LINE)
+                pipe.get(EPOCH)
+                rank, total, epoch = pipe.execute()
+        except RedisError:
+            return None
+        if epoch is None:
+            return None
+        return (None if rank is None else rank + 1), total
+
+    def job_ids(self) -> list[str] | None:
+        """Return the whole line in order, or None while Redis is away or lost its data."""
+        try:
+            with self._redis.pipeline(transaction=True) as pipe:
+                pipe.zrange(LINE, 0, -1)
+                pipe.get(EPOCH)
+                found, epoch = pipe.execute()
+        except RedisError:
+            return None
+        return None if epoch is None else list(found)
+
+    def epoch(self) -> str | None:
+        """Return the epoch the index was built for; None: Redis lost its data, or is away."""
+        try:
+            found = self._redis.get(EPOCH)
+        except RedisError:
+            return None
+        return None if found is None else str(found)
+
+    def rebuild(self, line: Sequence[tuple[str, int, int]], epoch: str) -> None:
+        """Replace the index by `line` (job_id, priority, ticket); the epoch is set last."""
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.delete(LINE)
+            for start in range(0, len(line), 1000):
+                part = line[start : start + 1000]
+                pipe.zadd(LINE, {job_id: score(first, ticket) for job_id, first, ticket in part})
+            pipe.set(EPOCH, epoch)
+            pipe.execute()

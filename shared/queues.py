@@ -1,0 +1,81 @@
+"""Queue names, task names and delivery settings, as plain data.
+
+A message is a wake-up, not the job: it may be lost, doubled or late, and nothing changes.
+So it is acknowledged early and never redelivered for long; what runs is decided by the
+claim. The settings answer traps of Celery on Redis that were measured:
+
+* early ack: with late ack a mere reconnect runs a job twice, both workers at once
+* no prefetch: a busy worker must not hoard wake-ups that an idle one could take
+* socket timeouts: without them a half-open connection is never noticed
+* no results: no keys that nobody collects
+"""
+
+from typing import Any
+
+GPU_QUEUE = "gpu"
+MAINTENANCE_QUEUE = "maintenance"
+
+GENERATE_TASK = "worker.generate"
+RESCUE_TASK = "beat.rescue"
+RECONCILE_TASK = "beat.reconcile"
+CLEANUP_TASK = "beat.cleanup_stuck_image_jobs"
+RETENTION_TASK = "beat.retention"
+WEBHOOKS_TASK = "beat.webhooks"
+
+#: seconds after which the broker hands an unacknowledged message out again
+VISIBILITY_S = 900
+
+TRANSPORT: dict[str, Any] = {
+    "visibility_timeout": VISIBILITY_S,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 5,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 0.2,
+    "client_name": "forgeline",
+}
+
+SENDING: dict[str, Any] = {
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "enable_utc": True,
+    "task_ignore_result": True,
+    "result_backend": None,
+    "task_publish_retry": False,
+    "task_send_sent_event": True,
+    "broker_transport_options": TRANSPORT,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "worker_hijack_root_logger": False,
+}
+
+CONSUMING: dict[str, Any] = {
+    **SENDING,
+    "task_acks_late": False,
+    "task_reject_on_worker_lost": False,
+    "task_create_missing_queues": False,
+    "worker_prefetch_multiplier": 1,
+    "worker_disable_prefetch": True,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "worker_send_task_events": True,
+}
+
+
+def broker_url(redis_url: str) -> tuple[str, dict[str, Any]]:
+    """Return the address Celery wants and transport options, for redis, rediss and Sentinel."""
+    options = dict(TRANSPORT)
+    if not redis_url.startswith("sentinel://"):
+        return redis_url, options
+    rest = redis_url.removeprefix("sentinel://")
+    credentials, _, address = rest.rpartition("@")
+    hosts, _, path = address.partition("/")
+    master, _, db = path.partition("/")
+    options["master_name"] = master
+    login = f"{credentials}@" if credentials else ""
+    nodes = ";".join(f"sentinel://{login}{host}/{db or 0}" for host in hosts.split(","))
+    return nodes, options
