@@ -1,0 +1,76 @@
+"""The demo renderer: a stand-in for Stable Diffusion WebUI Forge that needs no GPU.
+
+It speaks Forge's HTTP contract with its quirks (demo_request, demo_machine, demo_api), draws a picture from
+the prompt (demo_scene), can be told to misbehave (demo_faults, demo_controls) and keeps its own account of
+what it saw (demo_witness). Every answer carries `X-Forgeline-Demo: 1`. It dies at once on SIGTERM and
+SIGINT, as Forge does: requests under way get no answer.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+
+import click
+
+from cli.demo_app import create_demo
+from cli.demo_controls import Doors
+from cli.demo_lists import Manners
+from cli.demo_machine import Machine
+from cli.demo_server import Listener, Pool
+from cli.demo_state import Pace
+from cli.demo_witness import Witness
+
+
+def serve(host: str, port: int, machine: Machine, manners: Manners, control_port: int | None = None) -> Listener:
+    """Listen, in threads of their own; return the listener (its `port` is the one bound)."""
+    doors = Doors()
+    app = create_demo(machine, manners, doors)
+    doors.listener = Listener(host, port, Pool(app))
+    if control_port is not None:
+        Listener(host, control_port, app)
+    return doors.listener
+
+
+@click.command("forge-demo")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=7861, show_default=True, help="0 takes a free one.")
+@click.option("--control-port", type=int, help="A second port, for the controls under /demo.")
+@click.option("--step-seconds", default=0.15, show_default=True, help="Seconds of one sampling step.")
+@click.option("--load-seconds", default=0.6, show_default=True, help="Seconds until a model is loaded.")
+@click.option("--job-seconds", type=float, help="Seconds of a whole generation, instead of --step-seconds.")
+@click.option("--payload", type=click.Choice(["painted", "noise", "plain"]), default="painted", show_default=True)
+@click.option("--api-auth", default="", metavar="USER:PASSWORD", help="Ask for HTTP Basic authentication.")
+@click.option("--nowebui", is_flag=True, help="Without the routes under /internal.")
+@click.option("--dialect", type=click.Choice(["forge", "a1111"]), default="forge", show_default=True)
+@click.option("--no-previews", is_flag=True, help="Start with live previews switched off.")
+@click.option("--boot-seconds", default=0.0, help="Answer 404 on the API for so long.")
+@click.option(
+    "--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Append what was seen, as JSON lines."
+)
+def forge_demo(host: str, port: int, control_port: int | None, log_file: Path | None, **wanted: object) -> None:
+    """Serve the demo renderer, a stand-in for Forge, until it is stopped."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    names = ("step_seconds", "load_seconds", "job_seconds", "payload")
+    pace = Pace(**{name: wanted[name] for name in names})  # type: ignore[arg-type]  # click has typed them
+    listener = serve(host, port, Machine(pace, Witness(log_file)), _manners(wanted), control_port)
+    click.echo(f"demo renderer: http://{host}:{listener.port}")
+    threading.Event().wait()
+
+
+def _manners(wanted: dict[str, object]) -> Manners:
+    manners = Manners(
+        webui=not wanted["nowebui"],
+        dialect="a1111" if wanted["dialect"] == "a1111" else "forge",
+        auth=str(wanted["api_auth"]),
+        boot_until=time.monotonic() + float(str(wanted["boot_seconds"])),
+    )
+    manners.options["live_previews_enable"] = not wanted["no_previews"]
+    return manners
+
+
+if __name__ == "__main__":
+    forge_demo()

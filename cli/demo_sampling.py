@@ -1,0 +1,141 @@
+"""One generation inside the lock: load, sample step by step, decode; and the ways it can fail there."""
+
+from __future__ import annotations
+
+import time
+
+from cli.demo_faults import Fault
+from cli.demo_machine import Machine
+from cli.demo_painter import Picture, cached, paint
+from cli.demo_request import Txt2Img
+from cli.demo_state import MODELS, Generation, OutOfMemoryError
+
+POISON = "'NoneType' object has no attribute 'sd_checkpoint_info'"
+KNOWN_OPTIONS = frozenset(
+    {
+        "sd_model_checkpoint", "forge_additional_modules", "forge_inference_memory", "forge_unet_storage_dtype",
+        "CLIP_stop_at_last_layers", "samples_format", "sd_vae", "live_previews_enable", "eta_noise_seed_delta",
+        "enable_pnginfo",
+    }
+)  # fmt: skip
+
+
+def sample(machine: Machine, generation: Generation, epoch: int) -> None:
+    """Fill in the generation's pictures, each with the share of its steps that was done."""
+    _strike(machine, generation.fault)
+    _check(generation.request)
+    _load(machine, generation, epoch)
+    for number in range(generation.request.n_iter or 1):
+        if machine.state.interrupted:
+            break
+        _one_image(machine, generation, epoch, number)
+    machine.hold("decoding", generation, epoch)
+
+
+def _strike(machine: Machine, fault: Fault | None) -> None:
+    """Raise what Forge raises before it samples anything."""
+    kind = fault.kind if fault else None
+    if kind == "bad_model":
+        machine.poisoned = True
+        raise RuntimeError("Failed to recognize model type!")
+    if machine.poisoned or kind == "poisoned":
+        raise AttributeError(POISON)
+    if kind == "oom":
+        raise OutOfMemoryError("CUDA out of memory. Tried to allocate 4.50 GiB. GPU 0 has a total capacity of 8.00 GiB")
+    if kind == "type_error":
+        raise TypeError("unsupported operand type(s) for +: 'NoneType' and 'int'")
+    if kind == "cuda":
+        raise RuntimeError("CUDA error: device-side assert triggered")
+    if fault and kind == "status" and fault.status == 500:
+        raise RuntimeError(fault.message)
+
+
+def _check(request: Txt2Img) -> None:
+    """Fail where Forge fails: late, and with whatever Python says."""
+    assert request.prompt is not None and request.negative_prompt is not None  # noqa: S101  # Forge's own, empty text
+    if request.infotext is not None:
+        raise TypeError("isinstance() argument 2 cannot be a parameterized generic")
+    if request.n_iter == 0 or request.batch_size == 0:
+        raise IndexError("list index out of range")
+    if request.enable_hr and request.hr_additional_modules is None:
+        raise TypeError("argument of type 'NoneType' is not iterable")
+    if request.refiner_checkpoint:
+        raise RuntimeError(f"Could not find checkpoint with name {request.refiner_checkpoint}")
+    unknown = next((key for key in request.override_settings or {} if key not in KNOWN_OPTIONS), None)
+    if unknown is not None:
+        raise KeyError(unknown)
+
+
+def _load(machine: Machine, generation: Generation, epoch: int) -> None:
+    asked = (generation.request.override_settings or {}).get("sd_model_checkpoint")
+    generation.model = asked if asked in MODELS else machine.model
+    machine.hold("loading", generation, epoch)
+    if machine.loaded != generation.model:
+        machine.pause(machine.pace.load_seconds, epoch, until=lambda: False)
+        machine.loaded = generation.model
+
+
+def _one_image(machine: Machine, generation: Generation, epoch: int, number: int) -> None:
+    request, state = generation.request, machine.state
+    steps = _steps(request)
+    with machine.changed:
+        state.job_count, state.job_no, state.skipped = request.n_iter or 1, number, False
+        if state.job_count > 1:
+            state.job = f"Batch {number + 1} out of {state.job_count}"
+    began = time.monotonic()
+    pictures = _pictures(machine, generation, number)
+    state.sampling_steps = steps
+    for step in range(steps):
+        state.sampling_step = step
+        machine.picture = pictures[0]
+        _one_step(machine, generation, epoch, began + (step + 1) * _pace(machine, generation, steps))
+        if state.interrupted or state.skipped:
+            generation.pictures += [(picture, (step + 1) / (steps + 1)) for picture in pictures]
+            return
+    generation.pictures += [(picture, 1.0) for picture in pictures]
+
+
+def _one_step(machine: Machine, generation: Generation, epoch: int, deadline: float) -> None:
+    state = machine.state
+    share = state.sampling_step / state.sampling_steps
+    machine.hold(share, generation, epoch)
+    _suffer(machine, generation, epoch, share)
+    machine.pause(max(0.0, deadline - time.monotonic()), epoch, until=lambda: state.interrupted or state.skipped)
+
+
+def _suffer(machine: Machine, generation: Generation, epoch: int, share: float) -> None:
+    """Hang or lose the client at the point the fault names."""
+    fault = generation.fault
+    if fault is None or isinstance(fault.at, str) or share < fault.at:
+        return
+    if fault.kind == "drop":
+        generation.cut()
+    if fault.kind == "hang":
+        cleared = machine.faults.cleared
+        let_go = lambda: machine.faults.cleared != cleared or (machine.state.interrupted and not fault.stubborn)  # noqa: E731
+        machine.pause(None, epoch, until=let_go)
+
+
+def _steps(request: Txt2Img) -> int:
+    steps = request.steps
+    if steps is None or steps < 0:
+        raise RuntimeError("Number of steps must not be negative")
+    return steps + 0 * (1 // steps)
+
+
+def _pace(machine: Machine, generation: Generation, steps: int) -> float:
+    if generation.fault and generation.fault.kind == "slow":
+        return generation.fault.step_seconds
+    whole = machine.pace.job_seconds
+    return machine.pace.step_seconds if whole is None else whole / steps
+
+
+def _pictures(machine: Machine, generation: Generation, number: int) -> list[Picture]:
+    request, batch = generation.request, generation.request.batch_size or 1
+    size = ((request.width or 0) // 8 * 8, (request.height or 0) // 8 * 8)
+    if min(size) < 16:
+        raise RuntimeError("Calculated padded input size per channel is smaller than the kernel size")
+    seeds = range(generation.seed + number * batch, generation.seed + (number + 1) * batch)
+    if machine.pace.payload != "painted":
+        return [cached(machine.pace.payload, size) for _ in seeds]
+    return [paint(request.prompt or "", seed, size) for seed in seeds]
