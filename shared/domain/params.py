@@ -212,8 +212,9 @@ def _faults_between(
     """Check what no single field can: the area, the hosts of webhooks, the workers' lists; on fields sound so far."""
     if not isinstance(data, Mapping):
         return []
-    sound: dict[str, Any] = {**defaults(limits), **{name: data[name] for name in data if name not in faulty}}
-    faults = _unavailable(sound, lists)
+    given = {name: value for name, value in data.items() if name not in faulty}
+    sound: dict[str, Any] = {**defaults(limits), **given}
+    faults = _unavailable(given, lists)
     if not {"width", "height"} & faulty and sound["width"] * sound["height"] > limits.max_pixels:
         faults += [FieldFault(name, "too_many_pixels", {"limit": limits.max_pixels}) for name in ("width", "height")]
     url = sound.get("callback_url")

@@ -1,0 +1,73 @@
+"""Signing in and out: a token becomes a cookie the page's scripts cannot read, and `/me` says who one is."""
+
+from typing import Annotated
+
+from flask import Blueprint, Response, jsonify, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.auth import (
+    Authenticator,
+    bearer_of,
+    clear_session_cookie,
+    current_identity,
+    refuse_cross_site,
+    set_session_cookie,
+)
+from api.auth_tokens import MAX_TOKEN_CHARS
+from api.body import parse_model, read_json
+from shared.domain.errors import Unauthenticated
+from shared.domain.faults import TEXT_PATTERN
+from shared.domain.identity import Identity
+
+
+class SessionRequest(BaseModel):
+    """The body of POST /session; without one the token comes in the Authorization header."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    token: Annotated[str, Field(min_length=1, max_length=MAX_TOKEN_CHARS, pattern=TEXT_PATTERN)]
+
+
+def me_view(identity: Identity, auth_mode: str) -> dict[str, object]:
+    """Return who someone is, as GET /me and the socket's hello tell it."""
+    return {
+        "user_id": identity.user_id,
+        "username": identity.username,
+        "roles": sorted(identity.roles),
+        "auth_mode": auth_mode,
+    }
+
+
+def session_routes(authenticator: Authenticator) -> Blueprint:
+    """Return the routes `/me` and `/session`."""
+    routes = Blueprint("session", __name__)
+
+    @routes.get("/me")
+    def me() -> Response:
+        return jsonify(me_view(current_identity(), authenticator.mode))
+
+    @routes.post("/session")
+    def sign_in() -> Response:
+        refuse_cross_site(request, authenticator)
+        token = bearer_of(request) or _token_in_body(authenticator)
+        identity = authenticator.from_token(token)
+        answer = jsonify(me_view(identity, authenticator.mode))
+        if authenticator.mode == "jwt":
+            set_session_cookie(answer, token, identity, secure=request.is_secure)
+        return answer
+
+    @routes.delete("/session")
+    def sign_out() -> Response:
+        answer = Response(status=204)
+        clear_session_cookie(answer, secure=request.is_secure)
+        return answer
+
+    return routes
+
+
+def _token_in_body(authenticator: Authenticator) -> str:
+    if request.content_length or request.mimetype:
+        return parse_model(read_json(request), SessionRequest).token
+    if authenticator.mode == "local":
+        return ""
+    raise Unauthenticated
