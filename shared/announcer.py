@@ -6,6 +6,7 @@ stands, and the sweep of the store tells it.
 
 from collections.abc import Iterable
 
+from shared.domain.jobs import Job
 from shared.events_bus import Publisher
 from shared.line_index import LineIndex
 from shared.live import LiveViews
@@ -20,17 +21,21 @@ class Announcer:
         self._live = live
         self._publisher = publisher
 
-    def publish(self, change: Change | None, *, preview_version: int | None = None) -> None:
+    def publish(self, change: Change | None) -> None:
         """Tell the owner's sockets of a change; None (another process got there first) is nothing."""
         if change is None:
             return
         if change.moved_line:
             self._index.note([change.job])
             self._live.forget()
-        view = self._live.view(change.job, preview_version=preview_version)
+        view = self._live.view(change.job)
         self._publisher.send_image_progress(view, change.job.audience)
         if change.moved_line:
             self._publisher.line_moved()
+
+    def preview_changed(self, job: Job) -> None:
+        """Tell the owner's sockets of a new preview; the job itself did not change."""
+        self._publisher.send_image_progress(self._live.view(job), job.audience)
 
     def publish_all(self, changes: Iterable[Change | None]) -> int:
         """Publish each change; return how many there were."""

@@ -106,6 +106,13 @@ class LineIndex:
             return None
         return None if epoch is None else list(found)
 
+    def answers(self) -> bool:
+        """Whether Redis answers a command."""
+        try:
+            return bool(self._redis.ping())
+        except RedisError:
+            return False
+
     def epoch(self) -> str | None:
         """Return the epoch the index was built for; None: Redis lost its data, or is away."""
         try:

@@ -11,12 +11,15 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from shared.domain.eta import Estimator, Running, Sample
-from shared.domain.jobs import Job, Live, Status, client_view, iso
+from shared.domain.jobs import Job, Live, Stage, Status, client_view, iso
 from shared.line_index import LineIndex
+from shared.previews import Previews
 from shared.store import Store, WorkerState
 
 FRESH_S = 0.5
 LEARN_EVERY_S = 5.0
+#: a guess for Retry-After while nothing is known
+UNKNOWN_WAIT_S = 10.0
 
 Value = TypeVar("Value")
 
@@ -70,25 +73,29 @@ class _Memory:
 class LiveViews:
     """Reads what a job's row does not say; one per process."""
 
-    def __init__(self, store: Store, index: LineIndex, *, seen_within_s: float) -> None:
+    def __init__(
+        self, *, store: Store, index: LineIndex, previews: Previews, seen_within_s: float
+    ) -> None:
         self._store = store
         self._index = index
+        self._previews = previews
         self._seen_within_s = seen_within_s
         self._memory = _Memory()
 
-    def view(self, job: Job, *, preview_version: int | None = None) -> dict[str, Any]:
+    def view(self, job: Job) -> dict[str, Any]:
         """Return the whole live job as clients see it."""
-        return client_view(job, self.live(job, preview_version=preview_version))
+        return client_view(job, self.live(job))
 
-    def live(self, job: Job, *, preview_version: int | None = None) -> Live:
+    def live(self, job: Job) -> Live:
         """Return what is derived for `job` now."""
         position, total = self._place(job)
+        sampling = job.stage is Stage.SAMPLING
         return Live(
             queue_position=position,
             queue_total=total,
             eta_seconds=self._eta(job),
             held=self.held(),
-            preview_version=preview_version,
+            preview_version=self._previews.version(job.job_id) if sampling else None,
             server_time=datetime.now(UTC),
         )
 
@@ -115,6 +122,12 @@ class LiveViews:
             for number, (job_id, eta) in enumerate(zip(ids, etas, strict=True), start=1)
             if job_id in known
         ]
+
+    def next_end_s(self) -> float:
+        """Return seconds until a place in the line is likely to be free, for Retry-After."""
+        rests = [self._estimator().rest(_running(job)) for job in self._store.processing()]
+        known = [rest for rest in rests if rest is not None]
+        return max(1.0, min(known, default=UNKNOWN_WAIT_S))
 
     def forget(self) -> None:
         """Look anew at the next question: the line or the fleet just changed."""

@@ -1,0 +1,81 @@
+"""The composition root of an API process: everything is built here, and connected later."""
+
+from flask import Flask
+
+from api.auth import Authenticator
+from api.body import request_limits
+from api.context import EXTENSION, Context
+from api.door import init_door
+from api.errors import init_errors
+from api.feed import StoreFeed
+from api.language import CONFIG_KEY
+from api.openapi import openapi_routes
+from api.processor import Processor
+from api.routes.conversations import conversations
+from api.routes.images import images
+from api.routes.jobs import jobs
+from api.routes.ops import ops
+from api.routes.session import session_routes
+from api.static import init_static
+from api.ws import init_relay
+from shared import redis_link
+from shared.announcer import Announcer
+from shared.events_bus import Publisher
+from shared.images import open_image_store
+from shared.line_index import LineIndex
+from shared.live import LiveViews
+from shared.previews import Previews
+from shared.settings import Settings
+from shared.store import Caps, Store
+from shared.wakeups import BackgroundBell, Bell
+
+
+def create_app(settings: Settings) -> Flask:
+    """Return the app for `settings`, whose addresses must be set; connects to nothing yet."""
+    app = Flask("forgeline", static_folder=None)
+    app.config[CONFIG_KEY] = settings.default_locale
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
+    authenticator = Authenticator(settings)
+    here = compose(settings)
+    app.extensions[EXTENSION] = here
+    init_errors(app)
+    init_door(app, settings, authenticator, settings.redis_url)
+    for routes in (jobs, conversations, images, ops):
+        app.register_blueprint(routes)
+    app.register_blueprint(session_routes(authenticator))
+    app.register_blueprint(openapi_routes(settings))
+    init_static(app)
+    init_relay(
+        app,
+        settings=settings,
+        redis_url=str(settings.redis_url),
+        feed=StoreFeed(here.store, here.live),
+        authenticator=authenticator,
+    )
+    return app
+
+
+def compose(settings: Settings) -> Context:
+    """Build the collaborators of one process."""
+    redis_url = str(settings.redis_url)
+    redis = redis_link.connect(redis_url)
+    store = Store(str(settings.database_url))
+    index = LineIndex(redis)
+    previews = Previews(redis_link.connect(redis_url, decode=False))
+    live = LiveViews(store=store, index=index, previews=previews, seen_within_s=settings.lease_s)
+    announcer = Announcer(index=index, live=live, publisher=Publisher(redis))
+    bell = BackgroundBell(Bell(redis_url))
+    caps = Caps(max_queue=settings.max_queue, max_jobs_per_user=settings.max_jobs_per_user)
+    return Context(
+        settings=settings,
+        limits=request_limits(settings),
+        store=store,
+        live=live,
+        announcer=announcer,
+        processor=Processor(
+            store=store, index=index, bell=bell, announcer=announcer, live=live, caps=caps
+        ),
+        images=open_image_store(settings.image_store),
+        previews=previews,
+        bell=bell,
+    )

@@ -1,0 +1,55 @@
+"""What the relay asks of the application: snapshots, the line, and what changed since."""
+
+from typing import Any
+
+from api.relay.ports import LineView, Place
+from shared.domain import events
+from shared.domain.identity import Identity
+from shared.live import LiveViews
+from shared.store import Store
+
+#: the snapshot also holds what ended in the last minute
+RECENT_S = 60.0
+MOST_JOBS = 200
+#: transactions that took a lower number but committed later are seen again for so long
+OVERLAP_S = 10.0
+
+
+class StoreFeed:
+    """The relay's source, over the store and what is derived from it."""
+
+    def __init__(self, store: Store, live: LiveViews) -> None:
+        self._store = store
+        self._live = live
+
+    def snapshot(self, identity: Identity) -> dict[str, Any]:
+        """Return my unfinished jobs and those that ended a moment ago, at most 200."""
+        jobs = self._store.unfinished_jobs(identity.user_id, MOST_JOBS + 1)
+        jobs += self._store.finished_since(identity.user_id, RECENT_S, MOST_JOBS + 1)
+        return {
+            "jobs": [self._live.view(job) for job in jobs[:MOST_JOBS]],
+            "queue": self._live.totals().view(),
+            "truncated": len(jobs) > MOST_JOBS,
+        }
+
+    def line(self) -> LineView:
+        """Return the totals and every waiting job's place, looked at now."""
+        self._live.forget()
+        places = [
+            Place(place.audience, place.job_id, place.queue_position, place.eta_seconds)
+            for place in self._live.places()
+        ]
+        return LineView(self._live.totals().view(), places)
+
+    def changes_since(
+        self, seq: int
+    ) -> tuple[int, list[tuple[frozenset[str], dict[str, Any]]]]:
+        """Return the newest number and an event for each job that changed after `seq`."""
+        jobs = self._store.changed_since(seq, overlap_s=OVERLAP_S)
+        newest = max((job.change_seq for job in jobs), default=seq)
+        told = [(job.audience, events.image_progress(self._live.view(job))) for job in jobs]
+        return max(seq, newest), told
+
+    def latest_seq(self) -> int:
+        """Return the newest number of the sequence of changes."""
+        return self._store.latest_change()

@@ -1,0 +1,106 @@
+"""My conversations and their messages, each with its live job."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response
+
+from api.answers import as_json, conversation_id_of, limit_of, query, whole_number
+from api.auth import current_identity
+from api.context import context
+from shared.domain.errors import FieldFault, InvalidRequest, NotFound
+from shared.domain.jobs import Job, iso
+from shared.store import Conversation, Message
+
+conversations = Blueprint("conversations", __name__)
+
+MAX_MESSAGE_ID = 2**63 - 1
+
+
+@conversations.get("/conversations")
+def listing() -> Response:
+    """List my conversations, the most recently used first."""
+    found = query("limit", "cursor")
+    limit = limit_of(found)
+    page = context().store.conversations_page(
+        current_identity().user_id, before=_cursor(found.get("cursor")), limit=limit + 1
+    )
+    more = len(page) > limit
+    return as_json(
+        {
+            "conversations": [_conversation(each) for each in page[:limit]],
+            "next_cursor": _cursor_after(page[limit - 1]) if more else None,
+        }
+    )
+
+
+@conversations.get("/conversations/<path:conversation_id>/messages")
+def messages(conversation_id: str) -> Response:
+    """List a conversation's last messages, oldest first."""
+    found = query("before", "limit")
+    limit = limit_of(found)
+    before = whole_number(found, "before", low=0, high=MAX_MESSAGE_ID)
+    store = context().store
+    wanted = conversation_id_of(conversation_id)
+    if not store.owns_conversation(wanted, current_identity().user_id):
+        raise NotFound
+    page = store.messages_page(wanted, before=before, limit=limit + 1)
+    more = len(page) > limit
+    shown = page[-limit:]
+    jobs = store.newest_jobs([message.id for message in shown])
+    views = [_message(message, jobs.get(message.id)) for message in shown]
+    return as_json({"messages": views, "has_more": more})
+
+
+@conversations.delete("/conversations/<path:conversation_id>")
+def delete(conversation_id: str) -> Response:
+    """Delete a conversation with its jobs, messages and images."""
+    query()
+    removed = context().store.delete_conversation(
+        conversation_id_of(conversation_id), current_identity()
+    )
+    context().announcer.publish_all(removed.changes)
+    for name in removed.image_names:
+        context().images.delete(name)
+    return Response(status=204)
+
+
+def _conversation(each: Conversation) -> dict[str, Any]:
+    return {
+        "id": each.id,
+        "title": each.title,
+        "created_at": iso(each.created_at),
+        "updated_at": iso(each.updated_at),
+    }
+
+
+def _message(message: Message, job: Job | None) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "conversation_id": message.conversation_id,
+        "role": message.role,
+        "content": message.content,
+        "extra_metadata": message.extra_metadata,
+        "created_at": iso(message.created_at),
+        "updated_at": iso(message.updated_at),
+        "job": None if job is None else context().live.view(job),
+    }
+
+
+def _cursor_after(each: Conversation) -> str:
+    return urlsafe_b64encode(f"{each.updated_at.isoformat()} {each.id}".encode()).decode()
+
+
+def _cursor(text: str | None) -> tuple[datetime, str] | None:
+    if text is None:
+        return None
+    try:
+        moment, _, conversation_id = urlsafe_b64decode(text.encode()).decode().partition(" ")
+        at = datetime.fromisoformat(moment)
+        if at.tzinfo is None or not conversation_id.isprintable():
+            raise ValueError(text)
+    except (ValueError, NotBase64) as error:
+        raise InvalidRequest(errors=[FieldFault("cursor", "bad_cursor")]) from error
+    return at, conversation_id

@@ -1,0 +1,154 @@
+"""Submitting jobs, and what can be done to one: status, cancel, retry, front, preview."""
+
+from time import monotonic, sleep
+
+from flask import Blueprint, Response, request
+
+from api.answers import as_json, job_id_of, limit_of, one_of, query, whole_number
+from api.auth import current_identity, require_admin
+from api.body import read_json
+from api.context import context
+from api.language import request_locale
+from shared.domain.errors import FieldFault, Forbidden, InvalidRequest, NotFound
+from shared.domain.jobs import Job, Status
+from shared.domain.params import parse_generate
+
+jobs = Blueprint("jobs", __name__)
+
+MAX_KEY_CHARS = 255
+MAX_WAIT_S = 30
+#: how often a waiting request looks whether its job changed
+LOOK_EVERY_S = 0.2
+STATUSES = tuple(status.value for status in Status)
+
+
+@jobs.post("/image/generate")
+def generate() -> Response:
+    """Accept a prompt: 202 with the bare job, 200 for a key seen before."""
+    query()
+    key = _idempotency_key()
+    here = context()
+    body = read_json(request)
+    wanted = parse_generate(body.value, here.limits, here.reported_lists(), body.faults)
+    identity = current_identity()
+    if wanted.priority == "high" and not identity.is_admin:
+        raise Forbidden
+    job, created = here.processor.request_image_generation(
+        wanted, identity, key=key, locale=request_locale()
+    )
+    return _job(job, 202 if created else 200)
+
+
+@jobs.get("/image/job/<job_id>/status")
+def status(job_id: str) -> Response:
+    """Answer the job; with `wait`, when it changed or after that many seconds."""
+    found = query("wait")
+    wait_s = whole_number(found, "wait", low=0, high=MAX_WAIT_S) or 0
+    job = _mine(job_id)
+    deadline = monotonic() + wait_s
+    seen = job.change_seq
+    while job.change_seq == seen and not job.terminal and monotonic() < deadline:
+        sleep(LOOK_EVERY_S)
+        job = _mine(job_id)
+    return as_json(context().live.view(job))
+
+
+@jobs.delete("/image/job/<job_id>/cancel")
+def cancel(job_id: str) -> Response:
+    """Cancel: 200 once cancelled, 202 while Forge is being stopped."""
+    query()
+    change = context().store.cancel_job(job_id_of(job_id), current_identity())
+    context().announcer.publish(change)
+    job = change.job
+    return as_json(context().live.view(job), 200 if job.terminal else 202)
+
+
+@jobs.delete("/image/jobs")
+def cancel_waiting() -> Response:
+    """Cancel all my waiting jobs."""
+    found = query("status")
+    if one_of(found, "status", (Status.QUEUED.value,)) is None:
+        raise InvalidRequest(errors=[FieldFault("status", "required")])
+    changes = context().store.cancel_waiting(current_identity().user_id)
+    return as_json({"cancelled": context().announcer.publish_all(changes)})
+
+
+@jobs.post("/image/job/<job_id>/retry")
+def retry(job_id: str) -> Response:
+    """Begin again: 202 with a new job on the same message."""
+    query()
+    job = context().processor.retry(job_id_of(job_id), current_identity())
+    return _job(job, 202)
+
+
+@jobs.post("/image/job/<job_id>/front")
+def front(job_id: str) -> Response:
+    """Make a job the first of the line; for admins."""
+    query()
+    require_admin()
+    change = context().store.move_to_front(job_id_of(job_id))
+    context().announcer.publish(change)
+    return as_json(context().live.view(change.job))
+
+
+@jobs.get("/image/jobs")
+def listing() -> Response:
+    """List my jobs, newest first; everyone's with `all=1` for admins."""
+    found = query("status", "limit", "cursor", "all")
+    identity = current_identity()
+    everyone = one_of(found, "all", ("0", "1")) == "1"
+    if everyone:
+        require_admin()
+    limit = limit_of(found)
+    page = context().store.jobs_page(
+        user_id=None if everyone else identity.user_id,
+        status=one_of(found, "status", STATUSES),
+        before=_cursor(found),
+        limit=limit + 1,
+    )
+    more = len(page) > limit
+    views = [context().live.view(job) for job in page[:limit]]
+    return as_json({"jobs": views, "next_cursor": str(page[limit - 1].ticket) if more else None})
+
+
+@jobs.get("/image/job/<job_id>/preview")
+def preview(job_id: str) -> Response:
+    """Answer the latest live preview as JPEG; owner only."""
+    query("v")
+    job = context().store.job(job_id_of(job_id))
+    if job is None or not job.belongs_to(current_identity()):
+        raise NotFound
+    jpeg = context().previews.read(job.job_id)
+    if jpeg is None:
+        raise NotFound
+    response = Response(jpeg, mimetype="image/jpeg")
+    response.headers["Cache-Control"] = "private, max-age=60"
+    return response
+
+
+def _mine(job_id: str) -> Job:
+    job = context().store.job_for(job_id_of(job_id), current_identity())
+    if job is None:
+        raise NotFound
+    return job
+
+
+def _job(job: Job, status_code: int) -> Response:
+    where = f"/image/job/{job.job_id}/status"
+    return as_json(context().live.view(job), status_code, Location=where)
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
+        raise InvalidRequest(errors=[FieldFault("Idempotency-Key", "bad_characters")])
+    return key
+
+
+def _cursor(found: dict[str, str]) -> int | None:
+    try:
+        return whole_number(found, "cursor", low=1, high=10**18)
+    except InvalidRequest as error:
+        raise InvalidRequest(errors=[FieldFault("cursor", "bad_cursor")]) from error
