@@ -5,27 +5,26 @@ from binascii import Error as NotBase64
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
-from api.answers import as_json, conversation_id_of, limit_of, query, whole_number
 from api.auth import current_identity
 from api.context import context
+from api.queries import MessagesQuery, PageQuery, Query, parse_query
+from api.replies import as_json, conversation_id_of
 from shared.domain.errors import FieldFault, InvalidRequest, NotFound
 from shared.domain.jobs import Job, iso
 from shared.store import Conversation, Message
 
 conversations = Blueprint("conversations", __name__)
 
-MAX_MESSAGE_ID = 2**63 - 1
-
 
 @conversations.get("/conversations")
 def listing() -> Response:
     """List my conversations, the most recently used first."""
-    found = query("limit", "cursor")
-    limit = limit_of(found)
+    asked = parse_query(request.args, PageQuery)
+    limit = asked.limit
     page = context().store.conversations_page(
-        current_identity().user_id, before=_cursor(found.get("cursor")), limit=limit + 1
+        current_identity().user_id, before=_cursor(asked.cursor), limit=limit + 1
     )
     more = len(page) > limit
     return as_json(
@@ -39,16 +38,14 @@ def listing() -> Response:
 @conversations.get("/conversations/<path:conversation_id>/messages")
 def messages(conversation_id: str) -> Response:
     """List a conversation's last messages, oldest first."""
-    found = query("before", "limit")
-    limit = limit_of(found)
-    before = whole_number(found, "before", low=0, high=MAX_MESSAGE_ID)
+    asked = parse_query(request.args, MessagesQuery)
     store = context().store
     wanted = conversation_id_of(conversation_id)
     if not store.owns_conversation(wanted, current_identity().user_id):
         raise NotFound
-    page = store.messages_page(wanted, before=before, limit=limit + 1)
-    more = len(page) > limit
-    shown = page[-limit:]
+    page = store.messages_page(wanted, before=asked.before, limit=asked.limit + 1)
+    more = len(page) > asked.limit
+    shown = page[-asked.limit :]
     jobs = store.newest_jobs([message.id for message in shown])
     views = [_message(message, jobs.get(message.id)) for message in shown]
     return as_json({"messages": views, "has_more": more})
@@ -57,7 +54,7 @@ def messages(conversation_id: str) -> Response:
 @conversations.delete("/conversations/<path:conversation_id>")
 def delete(conversation_id: str) -> Response:
     """Delete a conversation with its jobs, messages and images."""
-    query()
+    parse_query(request.args, Query)
     removed = context().store.delete_conversation(
         conversation_id_of(conversation_id), current_identity()
     )

@@ -4,29 +4,29 @@ from time import monotonic, sleep
 
 from flask import Blueprint, Response, request
 
-from api.answers import as_json, job_id_of, limit_of, one_of, query, whole_number
 from api.auth import current_identity, require_admin
 from api.body import read_json
 from api.context import context
 from api.language import request_locale
+from api.queries import CancelQuery, JobQuery, JobsQuery, PreviewQuery, Query, idempotency_key, parse_query
+from api.replies import as_json, job_id_of
 from shared.domain.errors import FieldFault, Forbidden, InvalidRequest, NotFound
-from shared.domain.jobs import Job, Status
+from shared.domain.jobs import Job
 from shared.domain.params import parse_generate
 
 jobs = Blueprint("jobs", __name__)
 
-MAX_KEY_CHARS = 255
-MAX_WAIT_S = 30
 #: how often a waiting request looks whether its job changed
 LOOK_EVERY_S = 0.2
-STATUSES = tuple(status.value for status in Status)
+#: a cursor is a ticket
+MAX_CURSOR_DIGITS = 18
 
 
 @jobs.post("/image/generate")
 def generate() -> Response:
     """Accept a prompt: 202 with the bare job, 200 for a key seen before."""
-    query()
-    key = _idempotency_key()
+    parse_query(request.args, Query)
+    key = idempotency_key(request)
     here = context()
     body = read_json(request)
     wanted = parse_generate(body.value, here.limits, here.reported_lists(), body.faults)
@@ -42,10 +42,9 @@ def generate() -> Response:
 @jobs.get("/image/job/<job_id>/status")
 def status(job_id: str) -> Response:
     """Answer the job; with `wait`, when it changed or after that many seconds."""
-    found = query("wait")
-    wait_s = whole_number(found, "wait", low=0, high=MAX_WAIT_S) or 0
+    asked = parse_query(request.args, JobQuery)
     job = _mine(job_id)
-    deadline = monotonic() + wait_s
+    deadline = monotonic() + asked.wait
     seen = job.change_seq
     while job.change_seq == seen and not job.terminal and monotonic() < deadline:
         sleep(LOOK_EVERY_S)
@@ -56,7 +55,7 @@ def status(job_id: str) -> Response:
 @jobs.delete("/image/job/<job_id>/cancel")
 def cancel(job_id: str) -> Response:
     """Cancel: 200 once cancelled, 202 while Forge is being stopped."""
-    query()
+    parse_query(request.args, Query)
     change = context().store.cancel_job(job_id_of(job_id), current_identity())
     context().announcer.publish(change)
     job = change.job
@@ -66,9 +65,7 @@ def cancel(job_id: str) -> Response:
 @jobs.delete("/image/jobs")
 def cancel_waiting() -> Response:
     """Cancel all my waiting jobs."""
-    found = query("status")
-    if one_of(found, "status", (Status.QUEUED.value,)) is None:
-        raise InvalidRequest(errors=[FieldFault("status", "required")])
+    parse_query(request.args, CancelQuery)
     changes = context().store.cancel_waiting(current_identity().user_id)
     return as_json({"cancelled": context().announcer.publish_all(changes)})
 
@@ -76,7 +73,7 @@ def cancel_waiting() -> Response:
 @jobs.post("/image/job/<job_id>/retry")
 def retry(job_id: str) -> Response:
     """Begin again: 202 with a new job on the same message."""
-    query()
+    parse_query(request.args, Query)
     job = context().processor.retry(job_id_of(job_id), current_identity())
     return _job(job, 202)
 
@@ -84,7 +81,7 @@ def retry(job_id: str) -> Response:
 @jobs.post("/image/job/<job_id>/front")
 def front(job_id: str) -> Response:
     """Make a job the first of the line; for admins."""
-    query()
+    parse_query(request.args, Query)
     require_admin()
     change = context().store.move_to_front(job_id_of(job_id))
     context().announcer.publish(change)
@@ -94,27 +91,25 @@ def front(job_id: str) -> Response:
 @jobs.get("/image/jobs")
 def listing() -> Response:
     """List my jobs, newest first; everyone's with `all=1` for admins."""
-    found = query("status", "limit", "cursor", "all")
-    identity = current_identity()
-    everyone = one_of(found, "all", ("0", "1")) == "1"
-    if everyone:
-        require_admin()
-    limit = limit_of(found)
+    asked = parse_query(request.args, JobsQuery)
+    everyone = asked.all == "1"
+    identity = require_admin() if everyone else current_identity()
     page = context().store.jobs_page(
         user_id=None if everyone else identity.user_id,
-        status=one_of(found, "status", STATUSES),
-        before=_cursor(found),
-        limit=limit + 1,
+        status=asked.status,
+        before=_cursor(asked.cursor),
+        limit=asked.limit + 1,
     )
-    more = len(page) > limit
-    views = [context().live.view(job) for job in page[:limit]]
-    return as_json({"jobs": views, "next_cursor": str(page[limit - 1].ticket) if more else None})
+    shown = page[: asked.limit]
+    more = len(page) > asked.limit
+    views = [context().live.view(job) for job in shown]
+    return as_json({"jobs": views, "next_cursor": str(shown[-1].ticket) if more else None})
 
 
 @jobs.get("/image/job/<job_id>/preview")
 def preview(job_id: str) -> Response:
     """Answer the latest live preview as JPEG; owner only."""
-    query("v")
+    parse_query(request.args, PreviewQuery)
     job = context().store.job(job_id_of(job_id))
     if job is None or not job.belongs_to(current_identity()):
         raise NotFound
@@ -138,17 +133,9 @@ def _job(job: Job, status_code: int) -> Response:
     return as_json(context().live.view(job), status_code, Location=where)
 
 
-def _idempotency_key() -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
+def _cursor(text: str | None) -> int | None:
+    if text is None:
         return None
-    if not 1 <= len(key) <= MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
-        raise InvalidRequest(errors=[FieldFault("Idempotency-Key", "bad_characters")])
-    return key
-
-
-def _cursor(found: dict[str, str]) -> int | None:
-    try:
-        return whole_number(found, "cursor", low=1, high=10**18)
-    except InvalidRequest as error:
-        raise InvalidRequest(errors=[FieldFault("cursor", "bad_cursor")]) from error
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_CURSOR_DIGITS):
+        raise InvalidRequest(errors=[FieldFault("cursor", "bad_cursor")])
+    return int(text)

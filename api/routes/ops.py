@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
-from api.answers import as_json, query
 from api.auth import current_identity, require_admin
 from api.context import context
+from api.queries import Query, parse_query
+from api.replies import as_json
 from shared.domain.errors import ForgelineError
 from shared.domain.identity import Identity
 from shared.domain.jobs import iso
@@ -21,7 +22,7 @@ LISTS = ("samplers", "schedulers")
 @ops.get("/image/status")
 def image_status() -> Response:
     """Answer the line, the workers and my unfinished jobs."""
-    query()
+    parse_query(request.args, Query)
     here, identity = context(), current_identity()
     jobs = here.store.unfinished_jobs(identity.user_id)
     mine = {job.job_id for job in jobs}
@@ -37,7 +38,7 @@ def image_status() -> Response:
 @ops.get("/image/options")
 def options() -> Response:
     """Answer what may be asked for: samplers, schedulers, models, defaults, limits, presets."""
-    query()
+    parse_query(request.args, Query)
     here = context()
     workers = here.live.workers()
     reported = [worker.lists for worker in workers if worker.lists]
@@ -57,7 +58,7 @@ def options() -> Response:
 @ops.post("/queue/pause")
 def pause() -> Response:
     """Start no new job; running ones finish, submissions are still taken."""
-    query()
+    parse_query(request.args, Query)
     require_admin()
     if context().store.pause():
         context().announcer.line_moved()
@@ -67,7 +68,7 @@ def pause() -> Response:
 @ops.post("/queue/resume")
 def resume() -> Response:
     """Start jobs again."""
-    query()
+    parse_query(request.args, Query)
     require_admin()
     if context().store.resume():
         context().announcer.line_moved()
