@@ -1,0 +1,1 @@
+"""HTTP in, WebSocket out: the process that browsers and clients talk to."""

@@ -1,0 +1,50 @@
+"""A request's body comes whole and in time, or the request is refused: no route waits for a slow sender.
+
+gunicorn bounds the time for headers, not for bodies. A body that is declared too big is left to the door, unread.
+"""
+
+import io
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import gevent
+
+from api.door import MAX_BODY_BYTES
+
+BODY_WITHIN_S = 10.0
+
+Environ = dict[str, Any]
+Application = Callable[..., Iterable[bytes]]
+
+
+class BodiesInTime:
+    """Reads each body before the application runs."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Serve one request; 408 when its body did not come within BODY_WITHIN_S."""
+        size = _to_read(environ)
+        if size:
+            body = _read(environ, size)
+            if body is None:
+                start_response("408 Request Timeout", [("Content-Length", "0"), ("Connection", "close")])
+                return []
+            environ["wsgi.input"] = io.BytesIO(body)
+        return self._application(environ, start_response)
+
+
+def _to_read(environ: Environ) -> int:
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        return MAX_BODY_BYTES + 1
+    declared = environ.get("CONTENT_LENGTH") or "0"
+    size = int(declared) if declared.isascii() and declared.isdigit() else 0
+    return size if size <= MAX_BODY_BYTES else 0
+
+
+def _read(environ: Environ, size: int) -> bytes | None:
+    with gevent.Timeout(BODY_WITHIN_S, False):
+        body: bytes = environ["wsgi.input"].read(size)
+        return body
+    return None

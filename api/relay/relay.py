@@ -1,0 +1,118 @@
+"""The relay of one process: its greenlets, its sockets, its end."""
+
+import logging
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from api.relay.connection import RESTART, UNAUTHENTICATED
+from api.relay.dispatcher import Dispatcher
+from api.relay.heartbeat import Heartbeat
+from api.relay.line import Line
+from api.relay.listener import Listener
+from api.relay.messages import Message
+from api.relay.ports import Feed
+from api.relay.presence import Presence
+from api.relay.room import Room
+from api.relay.session import Session
+from api.relay.sweep import Sweep
+from shared import redis_link
+from shared.domain.events import EventType
+from shared.domain.identity import Identity
+from shared.events_bus import Publisher
+
+log = logging.getLogger(__name__)
+
+#: how long a first socket waits for the subscription
+SUBSCRIBED_WITHIN_S = 1.0
+#: so many sockets a second are told at once what makes each of them ask something of the store, or reconnect
+PACE_PER_S = 1000
+PER_STEP = 50
+
+
+class Relay:
+    """Every socket of this process, and what feeds them."""
+
+    def __init__(self, room: Room, *, redis_url: str, feed: Feed) -> None:
+        redis = redis_link.connect(redis_url)
+        self.room = room
+        #: set from SIGTERM on: whoever waits for something should answer now
+        self.draining = Event()
+        dispatcher = Dispatcher(room)
+        self._line = Line(feed, dispatcher, room)
+        self._listener = Listener(
+            redis_url,
+            publisher=Publisher(redis),
+            on_event=dispatcher.live,
+            on_line=self._line.moved.set,
+            on_gap_closed=self._gap_closed,
+        )
+        self._sweep = Sweep(feed, dispatcher, connected=self._listener.connected, news=self._line.moved)
+        self._heartbeat = Heartbeat(room)
+        self._presence = Presence(redis, room)
+        self._greenlets: list[gevent.Greenlet] = []
+
+    def start(self) -> None:
+        """Subscribe and begin to tell; nothing happens the second time."""
+        if not self._greenlets:
+            bodies: list[Callable[[], None]] = [
+                self._listener.run, self._listener.beat, self._sweep.run, self._line.run, self._heartbeat.run,
+                self._presence.run,
+            ]  # fmt: skip
+            self._greenlets = [gevent.spawn(body) for body in bodies]
+
+    def stop(self) -> None:
+        """End every greenlet of the relay's own; for tests and the end of the process."""
+        greenlets, self._greenlets = self._greenlets, []
+        gevent.killall(greenlets)
+
+    def serve(self, upgraded: Any, identity: Identity | None, *, refused: bool = False) -> None:
+        """Serve one upgraded socket until it ends; runs in its handler's greenlet.
+
+        `upgraded` is what Flask-Sock hands to a route. `identity` is None for one that will say by its first message
+        who it is; `refused` closes one that showed a bad token.
+        """
+        self.start()
+        session = Session(upgraded, self.room)
+        try:
+            self._begin(session, identity, refused)
+            session.connection.read(session.hear)
+        finally:
+            session.dispose()
+
+    def drain(self, window_s: float) -> None:
+        """Close every socket with 1012, spread over at most `window_s`; new ones are closed at once."""
+        self.draining.set()
+        self._spread(window_s, lambda session: session.connection.close(RESTART))
+
+    def _begin(self, session: Session, identity: Identity | None, refused: bool) -> None:
+        if self.draining.is_set():
+            session.connection.close(RESTART)
+        elif refused:
+            session.connection.close(UNAUTHENTICATED)
+        elif identity is None:
+            session.wait_for_auth()
+        else:
+            self._listener.connected.wait(SUBSCRIBED_WITHIN_S)
+            session.welcome(identity)
+
+    def _gap_closed(self) -> None:
+        self._sweep.soon()
+        self._line.moved.set()
+        gevent.spawn(self._resync)
+
+    def _resync(self) -> None:
+        resync = Message.of({"type": EventType.RESYNC.value})
+        self._spread(60.0, lambda session: session.connection.push(resync))
+
+    def _spread(self, window_s: float, act: Callable[[Session], None]) -> None:
+        sessions = tuple(self.room.registry.everyone())
+        pace = max(PACE_PER_S, len(sessions) / window_s)
+        began = monotonic()
+        for done, session in enumerate(sessions, start=1):
+            act(session)
+            if not done % PER_STEP:
+                gevent.sleep(max(0.0, began + done / pace - monotonic()))

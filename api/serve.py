@@ -1,0 +1,110 @@
+"""How the process is served: `python -m api.serve`.
+
+gunicorn's gevent worker, `API_PROCESSES` of them on one port. The parent reads the settings and holds the port; each
+worker makes the sockets cooperative, then psycopg2, then the application.
+
+    SIGTERM, SIGINT ──▶ /readyz 503, nothing new is taken, idle connections end
+                    ──▶ every socket is closed with 1012, spread over the window (api/relay)
+                    ──▶ requests that run are finished, at most until GRACE_S; a second SIGINT ends them at once
+
+gunicorn alone would hold the worker for the whole grace time and then cut the sockets without a close frame.
+"""
+
+import resource
+import sys
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from shared import logs
+from shared.settings import Settings, SettingsError
+
+WORKER = "api.serve_worker.Worker"
+#: from SIGTERM to the end, at the longest
+GRACE_S = 8
+#: idle connections, and clients that send their headers slowly, are cut after so long
+IDLE_S = 5
+#: a worker whose loop stands still for so long is replaced
+FROZEN_S = 60
+#: file descriptors kept free of connections: databases, Redis, images, logs
+RESERVED_FILES = 512
+MOST_CONNECTIONS = 20_000
+
+
+class ForgelineArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's parent, to which Ctrl-C is as polite as SIGTERM."""
+
+    def handle_int(self) -> None:
+        """Stop gracefully; a second SIGINT while stopping is not."""
+        raise StopIteration
+
+
+class Served(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    """Our application with our settings, instead of a command line's."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Translate the settings into gunicorn's."""
+        for name, value in gunicorn_config(self.settings).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Make the application; in each worker, after the fork."""
+        from api.app import create_app
+
+        return create_app(self.settings)
+
+    def run(self) -> None:
+        """Serve until a signal."""
+        ForgelineArbiter(self).run()
+
+
+def gunicorn_config(settings: Settings) -> dict[str, Any]:
+    """Return gunicorn's settings for ours."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return {
+        "bind": f"{host}:{settings.port}",
+        "proc_name": "forgeline-api",
+        "worker_class": WORKER,
+        "workers": settings.api_processes,
+        "worker_connections": most_connections(),
+        "backlog": 2048,
+        "graceful_timeout": GRACE_S,
+        "timeout": FROZEN_S,
+        "keepalive": IDLE_S,
+        "max_requests": 0,
+        "sendfile": False,
+        "control_socket_disable": True,
+        "forwarded_allow_ips": "",
+        "logconfig_dict": logs.logging_config(settings),
+        "accesslog": None,
+    }
+
+
+def most_connections() -> int:
+    """Let this process open all the files it may, and return how many of them connections may be."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + RESERVED_FILES
+    files = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return max(files - RESERVED_FILES, files // 2)
+
+
+def main() -> int:
+    """Serve until a signal; returns the exit code."""
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    logs.configure(settings)
+    Served(settings).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""One API process: gunicorn's gevent worker, with a collector that does not stop the relay, and a polite end."""
+
+import errno
+import gc
+import logging
+import signal
+from time import monotonic
+from typing import Any
+
+import gevent
+from gevent import socket
+from gunicorn.workers.ggevent import GeventWorker
+
+from api.bodies_in_time import BodiesInTime
+from api.relay.relay import Relay
+from api.ws import EXTENSION
+
+log = logging.getLogger(__name__)
+
+#: A full collection costs 200-450 ms at 5,000 sockets. Sockets break their own cycles, so it may wait.
+GC_THRESHOLDS = (20_000, 50, 1000)
+#: one read or write of a request may take so long
+STUCK_PEER_S = 60.0
+#: sockets are told within so long of SIGTERM, and whatever still runs is cut after so long
+DRAIN_S = 4.0
+CUT_AFTER_S = 6.5
+LOOK_EVERY_S = 0.05
+
+
+class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """Serves every request and every socket in a greenlet of its own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._idle: set[socket.socket] = set()
+        self._busy: set[socket.socket] = set()
+
+    def patch(self) -> None:
+        """Make the standard library's sockets, then psycopg2's, cooperative."""
+        from psycogreen.gevent import patch_psycopg
+
+        super().patch()
+        patch_psycopg()
+
+    def load_wsgi(self) -> None:
+        """Make the application, start its relay, and settle the collector."""
+        super().load_wsgi()
+        app: Any = self.wsgi
+        relay: Relay = app.extensions[EXTENSION]
+        self.wsgi: Any = BodiesInTime(app)
+        relay.start()
+        gevent.spawn(self._drain_when_told, relay)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+
+    def init_signals(self) -> None:
+        """A worker ends politely at SIGINT too, which a terminal sends to all of a group."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, self.handle_exit)
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve one connection."""
+        self._idle.add(client)
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            self._idle.discard(client)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
+        """Serve one request of a connection; a peer that stands still is cut."""
+        self._idle.discard(sock)
+        self._busy.add(sock)
+        sock.settimeout(STUCK_PEER_S)
+        try:
+            return super().handle_request(listener_name, req, sock, addr)
+        except TimeoutError as error:
+            raise ConnectionResetError(errno.ECONNRESET, "the peer stood still") from error
+        finally:
+            self._busy.discard(sock)
+            self._idle.add(sock)
+
+    def _drain_when_told(self, relay: Relay) -> None:
+        while self.alive:
+            gevent.sleep(LOOK_EVERY_S)
+        cut_at = monotonic() + CUT_AFTER_S
+        gevent.spawn(relay.drain, DRAIN_S)
+        while (self._idle or self._busy) and monotonic() < cut_at:
+            _shutdown(self._idle, socket.SHUT_RD)
+            gevent.sleep(LOOK_EVERY_S)
+        _shutdown(self._busy, socket.SHUT_RDWR)
+
+
+def _shutdown(clients: set[socket.socket], how: int) -> None:
+    for client in tuple(clients):
+        try:
+            client.shutdown(how)
+        except OSError:
+            clients.discard(client)

@@ -1,0 +1,78 @@
+"""How every process reaches Redis: one way to connect, and no call that hangs.
+
+An address is `redis://`, `rediss://` (TLS), or Sentinel:
+
+    sentinel://[user:password@]host:port[,host:port…]/MASTER[/DB]
+
+The password of a Sentinel address is the one of the master and its replicas. A call answers or fails within
+`timeout_s`; a connection that the server closed meanwhile is made anew once, without waiting.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as LinkLost
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+SENTINEL_SCHEME = "sentinel"
+SENTINEL_PORT = 26379
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelAddress:
+    """Where the Sentinels are, and which master they are asked for."""
+
+    sentinels: tuple[tuple[str, int], ...]
+    master: str
+    db: int = 0
+    username: str | None = None
+    password: str | None = None
+
+    @classmethod
+    def parse(cls, url: str) -> "SentinelAddress":
+        """Read a `sentinel://` address; raises ValueError for one without a master or a host."""
+        parts = urlsplit(url)
+        credentials, _, hosts = parts.netloc.rpartition("@")
+        username, _, password = credentials.partition(":")
+        master, _, db = parts.path.strip("/").partition("/")
+        if parts.scheme != SENTINEL_SCHEME or not hosts or not master:
+            raise ValueError("not a sentinel://host:port[,host:port]/MASTER address")
+        sentinels = tuple(_host_and_port(host) for host in hosts.split(",") if host)
+        return cls(sentinels, master, int(db or 0), unquote(username) or None, unquote(password) or None)
+
+
+def connect(url: str, *, timeout_s: float = 1.0, decode: bool = True) -> "Redis":
+    """Return a client of the Redis at `url`; nothing is sent before its first command.
+
+    `timeout_s` bounds connecting and every answer. `decode=False` returns bytes. The client may be shared by threads
+    and greenlets. Its errors are redis.exceptions.RedisError.
+    """
+    options: dict[str, Any] = {
+        "socket_connect_timeout": timeout_s,
+        "socket_timeout": timeout_s,
+        "socket_keepalive": True,
+        "decode_responses": decode,
+        "protocol": 2,
+        "retry": Retry(NoBackoff(), 1, supported_errors=(LinkLost,)),
+    }
+    if not url.startswith(f"{SENTINEL_SCHEME}://"):
+        return Redis.from_url(url, **options)
+    return _behind_sentinel(SentinelAddress.parse(url), options)
+
+
+def _behind_sentinel(address: SentinelAddress, options: dict[str, Any]) -> "Redis":
+    asking = {name: options[name] for name in ("socket_connect_timeout", "socket_timeout", "protocol")}
+    sentinel = Sentinel(address.sentinels, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+    client: Redis = sentinel.master_for(  # type: ignore[no-untyped-call]
+        address.master, db=address.db, username=address.username, password=address.password, **options
+    )
+    return client
+
+
+def _host_and_port(host: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{host}")
+    return parts.hostname or "", parts.port or SENTINEL_PORT
