@@ -1,7 +1,7 @@
 """`forgeline`: the console command and its subcommands.
 
-A subcommand is imported only when it is asked for, so that `forgeline --help` answers at once and a client command needs
-none of the server's parts.
+A subcommand is imported only when it is asked for, so that `forgeline --help` answers at once and a client command
+needs none of the server's parts.
 """
 
 import sys

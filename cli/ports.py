@@ -4,6 +4,7 @@ They are taken from below the range in which the system places outgoing connecti
 its port still free when it comes back.
 """
 
+import os
 import random
 import socket
 
@@ -13,17 +14,14 @@ LOWEST, HIGHEST = 20_000, 32_000
 def free_port() -> int:
     """Return a loopback port that nobody listens on now."""
     candidates = random.sample(range(LOWEST, HIGHEST), 200)
-    return next(port for port in candidates if is_free("127.0.0.1", port))
+    return next(port for port in candidates if refusal("127.0.0.1", port) is None)
 
 
-def is_free(host: str, port: int) -> bool:
-    """Tell whether a server could listen there."""
+def refusal(host: str, port: int) -> str | None:
+    """Tell why a server cannot listen there; None when it can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            probe.listen(1)
-        except OSError:
-            return False
-    return True
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        return os.strerror(error.errno) if error.errno else str(error)
+    return None

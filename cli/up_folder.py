@@ -1,0 +1,77 @@
+"""What `up` holds in DATA_DIR while it runs: the lock, the addresses in use, the ports it keeps for its servers.
+
+One `up` per folder: the kernel drops the lock with the process, however it ends, so there is no stale lock to clear.
+The file with the addresses is removed at the stop, for nothing answers there any more.
+"""
+
+import fcntl
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from cli.embedded import write_secret
+from cli.ports import free_port, refusal
+
+LOCK_FILE = "up.lock"
+#: What an address may hold as it is; everything else is percent-encoded.
+URL_CHARACTERS = ":/?#[]@!$&()*+,;=%-._~"
+LONGEST_LOG = 10 * 1024 * 1024
+
+
+class AlreadyUp(RuntimeError):
+    """Another `up` runs on this folder."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process; raises AlreadyUp with the pid of who holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644), "r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = file.read().strip() or "unknown"
+            raise AlreadyUp(f"another forgeline up (pid {pid}) runs on {folder}") from None
+        file.truncate()
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def is_up(folder: Path) -> bool:
+    """Tell whether some `up` holds the folder."""
+    if not (folder / LOCK_FILE).exists():
+        return False
+    with open(folder / LOCK_FILE) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def write_addresses(path: Path, addresses: Mapping[str, str]) -> None:
+    """Write `NAME=url` lines that a shell can source, for the owner's eyes alone."""
+    encoded = {name: quote(url, safe=URL_CHARACTERS) for name, url in addresses.items()}
+    write_secret(path, "".join(f"{name}={shlex.quote(url)}\n" for name, url in encoded.items()))
+
+
+def kept_port(folder: Path) -> int:
+    """Return the loopback port of the server that lives in `folder`: last time's, unless someone took it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    note = folder.with_name(f"{folder.name}.port")
+    port = int(note.read_text()) if note.exists() else free_port()
+    if refusal("127.0.0.1", port):
+        port = free_port()
+    note.write_text(str(port))
+    return port
+
+
+def turn_logs(folder: Path) -> None:
+    """Put logs that grew long aside, one generation back."""
+    for log in folder.glob("*.log"):
+        if log.stat().st_size > LONGEST_LOG:
+            log.replace(log.with_suffix(".log.1"))
