@@ -1,4 +1,4 @@
-"""What the routes answer, as declarations: the OpenAPI document is made of them, and the tests hold answers against them.
+"""What the routes answer, as declarations: the OpenAPI document is made of them, and tests hold answers against it.
 
 They describe, they do not build: the objects themselves come from the domain (CONTRACT section 4).
 """
@@ -11,7 +11,7 @@ from shared.domain.errors import ErrorCode
 from shared.domain.jobs import Stage, Status
 
 Moment = Annotated[
-    str, Field(json_schema_extra={"format": "date-time"}, description="ISO 8601, UTC.", examples=["2026-01-31T12:00:00.000Z"])
+    str, Field(json_schema_extra={"format": "date-time"}, description="ISO 8601, UTC: 2026-01-31T12:00:00.000Z.")
 ]
 Count = Annotated[int, Field(ge=0)]
 CircuitState = Literal["closed", "open", "half_open"]
@@ -40,9 +40,7 @@ class Problem(BaseModel):
     status: Annotated[int, Field(ge=400, le=599)]
     detail: str
     code: Annotated[ErrorCode, Field(description="Stable; made for programs.")]
-    errors: Annotated[
-        list[FaultAnswer] | None, Field(description="Every fault of the request.", exclude_if=lambda value: value is None)
-    ] = None
+    errors: Annotated[list[FaultAnswer], Field(description="Every fault of the request.")] = []
 
 
 class JobAnswer(Answer):
@@ -195,6 +193,20 @@ class MessagesAnswer(Answer):
 
     messages: list[MessageAnswer]
     has_more: bool
+
+
+class HealthAnswer(Answer):
+    """The process lives."""
+
+    status: Literal["ok"]
+
+
+class ReadyAnswer(Answer):
+    """What the service stands on, and whether it answers."""
+
+    status: Literal["ready", "not ready"]
+    postgresql: Literal["ok", "unreachable"]
+    redis: Literal["ok", "unreachable"]
 
 
 class MeAnswer(Answer):

@@ -1,4 +1,4 @@
-"""The query parameters of every route, declared once: they are checked by, and documented from, these models.
+"""What a request may carry besides its body, declared once: checked by, and documented from, these models.
 
     query = parse_query(request.args, JobsQuery)
 
@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Request
 
 from api.body import validated
-from shared.domain.errors import FieldFault
+from shared.domain.errors import FieldFault, InvalidRequest
 from shared.domain.faults import SAYING_PATTERN, shown_name
 from shared.domain.jobs import Status
 
@@ -21,6 +22,8 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 MAX_WAIT_S = 30
 MAX_MESSAGE_ID = 2**63 - 1
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+MAX_KEY_CHARS = 255
 MIN_THUMBNAIL, MAX_THUMBNAIL = 16, 1024
 
 Flag = Literal["0", "1"]
@@ -114,3 +117,19 @@ def _numbers_read(given: Mapping[str, str], model: type[Query]) -> dict[str, Any
         elif float in kinds and _DECIMAL.fullmatch(text):
             values[name] = float(text)
     return values
+
+
+def idempotency_key(asking: Request) -> str | None:
+    """Return the Idempotency-Key header, None without one; raises InvalidRequest unless 1-255 printable characters."""
+    raw = asking.headers.get(IDEMPOTENCY_HEADER)
+    if raw is None:
+        return None
+    try:
+        key = raw.encode("latin-1").decode()  # WSGI hands header bytes over as Latin-1
+    except UnicodeError:
+        key = "\0"
+    if len(key) > MAX_KEY_CHARS:
+        raise InvalidRequest(errors=[FieldFault(IDEMPOTENCY_HEADER, "too_long", {"limit": MAX_KEY_CHARS})])
+    if not key or not key.isprintable():
+        raise InvalidRequest(errors=[FieldFault(IDEMPOTENCY_HEADER, "bad_characters" if key else "empty")])
+    return key

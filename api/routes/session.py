@@ -15,6 +15,7 @@ from api.auth import (
 )
 from api.auth_tokens import MAX_TOKEN_CHARS
 from api.body import parse_model, read_json
+from api.queries import Query, parse_query
 from shared.domain.errors import Unauthenticated
 from shared.domain.faults import TEXT_PATTERN
 from shared.domain.identity import Identity
@@ -44,10 +45,12 @@ def session_routes(authenticator: Authenticator) -> Blueprint:
 
     @routes.get("/me")
     def me() -> Response:
+        parse_query(request.args, Query)
         return jsonify(me_view(current_identity(), authenticator.mode))
 
     @routes.post("/session")
     def sign_in() -> Response:
+        parse_query(request.args, Query)
         refuse_cross_site(request, authenticator)
         token = bearer_of(request) or _token_in_body(authenticator)
         identity = authenticator.from_token(token)

@@ -1,0 +1,263 @@
+"""Every route in a table: what it takes and what it answers, each by the declaration that is at work there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from api import answers, queries
+from api.routes.session import SessionRequest
+from shared.domain.errors import ErrorCode as Code
+from shared.domain.params import GenerateRequest
+
+#: What a media type says of itself when no declaration does.
+TEXT = {"type": "string"}
+BINARY: dict[str, str] = {}
+
+Content = dict[str, type[BaseModel] | dict[str, str]]
+
+
+def json_of(model: type[BaseModel]) -> Content:
+    """An answer in JSON."""
+    return {"application/json": model}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One good answer: what it means, what is in it, which headers it brings."""
+
+    meaning: str
+    content: Content = field(default_factory=dict)
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation."""
+
+    method: str
+    path: str
+    summary: str
+    replies: dict[int, Reply]
+    about: str = ""
+    query: type[queries.Query] | None = queries.Query
+    body: type[BaseModel] | None = None
+    body_required: bool = True
+    takes_key: bool = False
+    refusals: tuple[Code, ...] = ()
+    public: bool = False
+
+    @property
+    def tag(self) -> str:
+        """The chapter it stands in."""
+        first = self.path.strip("/").split("/")[0]
+        return CHAPTERS.get(first, "service")
+
+    @property
+    def operation_id(self) -> str:
+        """A name for generated clients."""
+        words = [word for word in self.path.replace("{", "").replace("}", "").replace(".", "/").split("/") if word]
+        return "_".join([self.method.lower(), *words])
+
+    @property
+    def all_refusals(self) -> Iterator[Code]:
+        """The codes of every refusal: the route's own, and the door's."""
+        yield from self.refusals
+        yield from (Code.FORBIDDEN, Code.PAYLOAD_TOO_LARGE, Code.INTERNAL)
+        if self.query is not None:
+            yield Code.INVALID_REQUEST
+        if not self.public:
+            yield from (Code.UNAUTHENTICATED, Code.QUEUE_UNAVAILABLE)
+        if self.method != "GET":
+            yield from (Code.CSRF_REFUSED, Code.RATE_LIMITED)
+        if self.body is not None:
+            yield from (Code.INVALID_REQUEST, Code.UNSUPPORTED_MEDIA_TYPE)
+        if "{" in self.path:
+            yield Code.NOT_FOUND
+
+
+CHAPTERS = {
+    "image": "jobs",
+    "images": "images",
+    "conversations": "conversations",
+    "me": "identity",
+    "session": "identity",
+    "queue": "operators",
+}
+
+JOB = json_of(answers.JobAnswer)
+LOCATION = ("Location",)
+PICTURE = Reply("The picture.", {"image/png": BINARY}, ("ETag", "Content-Disposition"))
+
+FORGOTTEN = Reply("Gone.", {}, ("Set-Cookie",))
+PAGE = Reply("A page.", {"text/html": TEXT})
+
+ROUTES = (
+    Route(
+        "POST",
+        "/image/generate",
+        "Ask for an image",
+        {
+            202: Reply("Accepted; the job.", JOB, LOCATION),
+            200: Reply("This Idempotency-Key was used with this body before; its job.", JOB, LOCATION),
+        },
+        about="Accepted is answered: the job ends `complete`, `error` or `cancelled`, whatever dies in between.",
+        body=GenerateRequest,
+        takes_key=True,
+        refusals=(Code.NOT_FOUND, Code.IDEMPOTENCY_CONFLICT, Code.QUEUE_FULL, Code.TOO_MANY_JOBS),
+    ),
+    Route(
+        "GET",
+        "/image/status",
+        "The line, the workers and my unfinished jobs",
+        {200: Reply("As of now.", json_of(answers.StatusAnswer))},
+    ),
+    Route(
+        "GET",
+        "/image/options",
+        "What may be asked for",
+        {200: Reply("What the workers reported, and this server's limits.", json_of(answers.OptionsAnswer))},
+    ),
+    Route(
+        "GET",
+        "/image/jobs",
+        "My jobs, newest first",
+        {200: Reply("A page.", json_of(answers.JobsAnswer))},
+        query=queries.JobsQuery,
+    ),
+    Route(
+        "DELETE",
+        "/image/jobs",
+        "Cancel all my waiting jobs",
+        {200: Reply("How many there were.", json_of(answers.CancelledAnswer))},
+        query=queries.CancelQuery,
+    ),
+    Route("GET", "/image/job/{id}/status", "A job", {200: Reply("The job.", JOB)}, query=queries.JobQuery),
+    Route(
+        "GET",
+        "/image/job/{id}/preview",
+        "What a job's picture looks like so far",
+        {200: Reply("The preview.", {"image/jpeg": BINARY})},
+        query=queries.PreviewQuery,
+    ),
+    Route(
+        "DELETE",
+        "/image/job/{id}/cancel",
+        "Cancel a job",
+        {200: Reply("Cancelled.", JOB), 202: Reply("Its image server is being stopped.", JOB)},
+        refusals=(Code.JOB_FINISHED,),
+    ),
+    Route(
+        "POST",
+        "/image/job/{id}/retry",
+        "Begin again where a job failed",
+        {202: Reply("A new job on the same message.", JOB, LOCATION)},
+        refusals=(Code.NOT_RETRYABLE, Code.QUEUE_FULL, Code.TOO_MANY_JOBS),
+    ),
+    Route(
+        "POST",
+        "/image/job/{id}/front",
+        "Make a job the first of the line (admins)",
+        {200: Reply("The job.", JOB)},
+        refusals=(Code.JOB_FINISHED,),
+    ),
+    Route(
+        "GET",
+        "/conversations",
+        "My conversations, newest first",
+        {200: Reply("A page.", json_of(answers.ConversationsAnswer))},
+        query=queries.PageQuery,
+    ),
+    Route(
+        "GET",
+        "/conversations/{id}/messages",
+        "A conversation's messages, oldest first",
+        {200: Reply("The last ones, or those before one.", json_of(answers.MessagesAnswer))},
+        query=queries.MessagesQuery,
+    ),
+    Route(
+        "DELETE", "/conversations/{id}", "Delete a conversation, its jobs, messages and images", {204: Reply("Gone.")}
+    ),
+    Route(
+        "GET",
+        "/images/{name}",
+        "A stored image",
+        {
+            200: PICTURE,
+            206: Reply("The part that was asked for.", {"image/png": BINARY}, ("Content-Range", "ETag")),
+            304: Reply("Not changed."),
+        },
+        query=queries.ImageQuery,
+    ),
+    Route(
+        "GET",
+        "/images/placeholder.svg",
+        "What stands in while no image server can be reached",
+        {200: Reply("The placeholder.", {"image/svg+xml": TEXT}, ("ETag",)), 304: Reply("Not changed.")},
+        query=None,
+        public=True,
+    ),
+    Route("GET", "/me", "Who I am", {200: Reply("Who asks.", json_of(answers.MeAnswer))}),
+    Route(
+        "POST",
+        "/session",
+        "Turn a token into a cookie",
+        {200: Reply("Who asks; the cookie ends with the token.", json_of(answers.MeAnswer), ("Set-Cookie",))},
+        about="The token comes in the body or in the Authorization header.",
+        body=SessionRequest,
+        body_required=False,
+        refusals=(Code.UNAUTHENTICATED, Code.QUEUE_UNAVAILABLE),
+        public=True,
+    ),
+    Route("DELETE", "/session", "Forget the cookie", {204: FORGOTTEN}, query=None, public=True),
+    Route(
+        "POST",
+        "/queue/pause",
+        "Start no new job (admins)",
+        {200: Reply("Running jobs finish, submissions are still taken.", json_of(answers.PausedAnswer))},
+    ),
+    Route(
+        "POST",
+        "/queue/resume",
+        "Start jobs again (admins)",
+        {200: Reply("They start.", json_of(answers.PausedAnswer))},
+    ),
+    Route(
+        "GET",
+        "/healthz",
+        "The process lives",
+        {200: Reply("It does.", json_of(answers.HealthAnswer))},
+        query=None,
+        public=True,
+    ),
+    Route(
+        "GET",
+        "/readyz",
+        "PostgreSQL and Redis answer",
+        {
+            200: Reply("Both do.", json_of(answers.ReadyAnswer)),
+            503: Reply("What does not is named.", json_of(answers.ReadyAnswer)),
+        },
+        query=None,
+        public=True,
+    ),
+    Route(
+        "GET",
+        "/metrics",
+        "Prometheus metrics",
+        {200: Reply("Everything counted.", {"text/plain": TEXT})},
+        query=None,
+        refusals=(Code.UNAUTHENTICATED,),
+        public=True,
+    ),
+    Route(
+        "GET",
+        "/openapi.json",
+        "This document",
+        {200: Reply("OpenAPI 3.1.", {"application/json": {"type": "object"}})},
+        query=None,
+        public=True,
+    ),
+    Route("GET", "/docs", "This document, for people", {200: PAGE}, query=None, public=True),
+    Route("GET", "/", "The page", {200: PAGE}, query=None, public=True),
+)
