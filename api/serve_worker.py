@@ -1,21 +1,20 @@
-"""One API process: gunicorn's gevent worker, with a collector that does not stop the relay, and a polite end."""
+"""One API process: gunicorn's gevent worker, with a collector that does not stop the relay, and a polite end.
+
+The parent imports this module too, before anything is made cooperative: so it imports nothing of ours at the top.
+"""
 
 import errno
 import gc
-import logging
 import signal
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent import socket
 from gunicorn.workers.ggevent import GeventWorker
 
-from api.bodies_in_time import BodiesInTime
-from api.relay.relay import Relay
-from api.ws import EXTENSION
-
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from api.relay.relay import Relay
 
 #: A full collection costs 200-450 ms at 5,000 sockets. Sockets break their own cycles, so it may wait.
 GC_THRESHOLDS = (20_000, 50, 1000)
@@ -44,9 +43,12 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def load_wsgi(self) -> None:
         """Make the application, start its relay, and settle the collector."""
+        from api.bodies_in_time import BodiesInTime
+        from api.ws import EXTENSION
+
         super().load_wsgi()
         app: Any = self.wsgi
-        relay: Relay = app.extensions[EXTENSION]
+        relay: "Relay" = app.extensions[EXTENSION]
         self.wsgi: Any = BodiesInTime(app)
         relay.start()
         gevent.spawn(self._drain_when_told, relay)
@@ -80,7 +82,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
             self._busy.discard(sock)
             self._idle.add(sock)
 
-    def _drain_when_told(self, relay: Relay) -> None:
+    def _drain_when_told(self, relay: "Relay") -> None:
         while self.alive:
             gevent.sleep(LOOK_EVERY_S)
         cut_at = monotonic() + CUT_AFTER_S

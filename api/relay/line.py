@@ -45,7 +45,7 @@ class Line:
         while True:
             self.moved.wait(LOOK_EVERY_S)
             self.moved.clear()
-            if self._room.registry:
+            if self._room.registry or self._state is None:
                 self._try_once()
             gevent.sleep(PACE_S)
 
@@ -74,7 +74,7 @@ class Line:
 
     def _state_changed(self, queue: dict[str, Any]) -> bool:
         before, self._state = self._state, tuple(queue.get(name) for name in TOLD_TO_ALL)
-        return before != self._state
+        return before is not None and before != self._state
 
     def _tell_owners(self, queue: dict[str, Any], moved: list[Place], now: datetime) -> set[Session]:
         by_owner: dict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)

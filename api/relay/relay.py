@@ -55,6 +55,11 @@ class Relay:
         self._presence = Presence(redis, room)
         self._greenlets: list[gevent.Greenlet] = []
 
+    @property
+    def listening(self) -> bool:
+        """Whether the subscription is known to work."""
+        return self._listener.connected.is_set()
+
     def start(self) -> None:
         """Subscribe and begin to tell; nothing happens the second time."""
         if not self._greenlets:
