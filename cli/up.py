@@ -26,8 +26,8 @@ from cli.up_terminal import follow, introduce, line, say
 from shared.settings import Settings, child_environment
 
 #: Past the running job's grace: what the application gets to leave, and then the servers (together below 10 s).
-APP_LEAVES_S = 5.0
-SERVERS_LEAVE_S = 4.0
+APP_LEAVES_S = 6.5
+SERVERS_LEAVE_S = 3.0
 
 
 class UpError(RuntimeError):

@@ -53,12 +53,12 @@ class Plan:
         children = [self._server_child(server) for server in self.servers.values()]
         if self.demo_url:
             port = str(urlsplit(self.demo_url).port)
-            children.append(self._child("forge-demo", _program("forgeline"), "forge-demo", "--port", port))
+            children.append(self._child("forge-demo", program("forgeline"), "forge-demo", "--port", port))
         return children
 
     def migration(self) -> Child:
         """Return the one-shot that brings the database to the present form."""
-        return self._child("migrate", _program("forgeline"), "migrate")
+        return self._child("migrate", program("forgeline"), "migrate")
 
     def app_children(self) -> list[Child]:
         """Return the application's processes."""
@@ -102,8 +102,9 @@ class Plan:
 
 def celery(app: str) -> list[str]:
     """Return `celery -A APP`, the one installed beside this Python."""
-    return [_program("celery"), "-A", app]
+    return [program("celery"), "-A", app]
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return the path of a command installed beside this Python."""
     return str(PROGRAMS / name)

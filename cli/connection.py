@@ -1,0 +1,120 @@
+"""A client's connection to a running Forgeline: the calls the commands make, and its refusals as readable errors."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from click import ClickException
+from requests.auth import AuthBase
+
+from shared.setting_rules import is_loopback
+from shared.settings import ClientSettings, Settings
+
+Json = dict[str, Any]
+
+TIMEOUT_S = 10.0
+#: One wait for a change of the job (the server allows 30); short in the line, whose moves are no change of the job.
+WAIT_S, WAIT_IN_LINE_S = 20, 2
+FINISHED = frozenset({"complete", "error", "cancelled"})
+
+
+class Refused(ClickException):
+    """The server said no, or was not there; the text is for a person."""
+
+
+class Bearer(AuthBase):
+    """Sends the token; as `auth`, so that no .netrc takes its place."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Connection:
+    """The API at one address, with one person's token."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.trust_env = not is_loopback(urlsplit(url).hostname or "")  # no proxy to this machine
+        self._session.auth = Bearer(token) if token else None
+
+    @classmethod
+    def from_env(cls) -> "Connection":
+        """Return the connection FORGELINE_URL and FORGELINE_TOKEN name; without them, to the stack of this folder."""
+        client = ClientSettings.from_env()
+        return cls(client.forgeline_url or Settings.from_env().url, client.forgeline_token)
+
+    def generate(self, request: Json) -> Json:
+        """Submit a request; gives the job."""
+        return self._json("POST", "/image/generate", json=request)
+
+    def job(self, job_id: str, *, wait_s: int = 0) -> Json:
+        """Return the job; with `wait_s`, once it changed or after that long."""
+        return self._json("GET", f"/image/job/{job_id}/status", params={"wait": wait_s} if wait_s else {})
+
+    def changes(self, job: Json) -> Iterator[Json]:
+        """Give the job as it is, then after each change, until it has ended."""
+        yield job
+        while job["status"] not in FINISHED:
+            job = self.job(job["job_id"], wait_s=WAIT_IN_LINE_S if job["status"] == "queued" else WAIT_S)
+            yield job
+
+    def cancel(self, job_id: str) -> Json:
+        """Cancel the job."""
+        return self._json("DELETE", f"/image/job/{job_id}/cancel")
+
+    def retry(self, job_id: str) -> Json:
+        """Run the job again; gives the new one."""
+        return self._json("POST", f"/image/job/{job_id}/retry")
+
+    def status(self) -> Json:
+        """Return the line, the workers and my unfinished jobs."""
+        return self._json("GET", "/image/status")
+
+    def save_image(self, job: Json, path: Path) -> Path:
+        """Fetch the picture of a complete job; gives the absolute path of the file."""
+        picture = self._call("GET", job["image_url"]).content
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture)
+        return path.resolve()
+
+    def is_ready(self) -> bool:
+        """Tell whether a server is there and ready."""
+        try:
+            return self._session.get(f"{self.url}/readyz", timeout=TIMEOUT_S).ok
+        except requests.RequestException:
+            return False
+
+    def _json(self, method: str, path: str, **options: Any) -> Json:
+        try:
+            answer: Json = self._call(method, path, **options).json()
+        except ValueError as error:
+            raise Refused(f"{self.url} does not speak as Forgeline does") from error
+        return answer
+
+    def _call(self, method: str, path: str, **options: Any) -> requests.Response:
+        try:
+            answer = self._session.request(method, f"{self.url}{path}", timeout=TIMEOUT_S + WAIT_S, **options)
+        except requests.RequestException as error:
+            raise Refused(
+                f"nothing answers at {self.url}: `make run` starts it; FORGELINE_URL names another"
+            ) from error
+        if not answer.ok:
+            raise Refused(_why(answer))
+        return answer
+
+
+def _why(answer: requests.Response) -> str:
+    try:
+        problem: Json = answer.json()
+    except ValueError:
+        return f"{answer.status_code} {answer.reason}"
+    faults = [f"  {fault['field']}: {fault['message']}" for fault in problem.get("errors") or []]
+    return "\n".join([str(problem.get("detail") or problem.get("title") or answer.reason), *faults])

@@ -1,0 +1,33 @@
+"""`forgeline token`: a token for a user, signed with this installation's own secret."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+import jwt
+
+from shared.settings import Settings
+
+
+@click.command()
+@click.option("--user", required=True, metavar="ID", help="The user's id (the token's `sub`).")
+@click.option("--name", help="The user's name.")
+@click.option("--admin", is_flag=True, help="With the role admin.")
+@click.option("--days", default=30.0, show_default=True, type=click.FloatRange(min=0, min_open=True))
+def token(user: str, name: str | None, admin: bool, days: float) -> None:
+    """Make a token and print it."""
+    settings = Settings.from_env()
+    if not settings.jwt_secret:
+        raise click.ClickException("JWT_SECRET is not set: tokens signed elsewhere are made elsewhere")
+    now = datetime.now(UTC)
+    claims: dict[str, Any] = {
+        "sub": user,
+        "preferred_username": name,
+        "roles": ["admin"] if admin else [],
+        "iat": now,
+        "exp": now + timedelta(days=days),
+        "aud": settings.jwt_audience,
+        "iss": settings.jwt_issuer,
+    }
+    known = {claim: value for claim, value in claims.items() if value is not None}
+    click.echo(jwt.encode(known, settings.jwt_secret, algorithm="HS256"))
