@@ -48,7 +48,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
 
         super().load_wsgi()
         app: Any = self.wsgi
-        relay: "Relay" = app.extensions[EXTENSION]
+        relay: Relay = app.extensions[EXTENSION]
         self.wsgi: Any = BodiesInTime(app)
         relay.start()
         gevent.spawn(self._drain_when_told, relay)
