@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, made of the declarations that are at work: request model, queries, answers, error codes.
 
-    openapi_document(settings)   the document, with this server's limits in it
-    openapi_routes(settings)     GET /openapi.json and GET /docs
+openapi_document(settings)   the document, with this server's limits in it
+openapi_routes(settings)     GET /openapi.json and GET /docs
 """
 
 from collections import defaultdict
@@ -15,7 +15,8 @@ from api.answers import JobAnswer, Problem
 from api.body import request_limits
 from api.docs_page import docs_page
 from api.errors import PROBLEM, STATUS
-from api.openapi_routes import ROUTES, Content, Reply, Route
+from api.openapi_parts import Content, Reply, Route
+from api.openapi_routes import ROUTES
 from api.queries import IDEMPOTENCY_HEADER, MAX_KEY_CHARS
 from shared.domain.errors import ErrorCode, error_text
 from shared.domain.events import to_json
@@ -38,7 +39,7 @@ SECURITY = {
 }
 ABOUT = """A prompt goes in, a picture comes out, nothing is lost.
 
-Errors are `application/problem+json` (RFC 9457): programs read `code`, people read `detail`, which is in the language of
+Errors are `application/problem+json` (RFC 9457): programs read `code`, people read `detail`, in the language of
 `Accept-Language` (`en`, `tr`). A request's faults are told all at once, in `errors`.
 
 Live changes come over the WebSocket `/ws`."""
@@ -94,7 +95,7 @@ class _Schemas:
 
     def of(self, model: type[BaseModel], mode: JsonSchemaMode = "serialization") -> dict[str, Any]:
         """Return a reference to what a `model` looks like coming in (validation) or going out."""
-        return self._references[self._limited.get(model, model), mode]  # type: ignore[call-overload,no-any-return]
+        return self._references[self._limited.get(model, model), mode]
 
     def content(self, content: Content) -> dict[str, Any]:
         """Return an OpenAPI content map."""

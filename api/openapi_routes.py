@@ -1,89 +1,10 @@
 """Every route in a table: what it takes and what it answers, each by the declaration that is at work there."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-
-from pydantic import BaseModel
-
 from api import answers, queries
+from api.openapi_parts import BINARY, TEXT, Reply, Route, json_of, ok
 from api.routes.session import SessionRequest
 from shared.domain.errors import ErrorCode as Code
 from shared.domain.params import GenerateRequest
-
-#: What a media type says of itself when no declaration does.
-TEXT = {"type": "string"}
-BINARY: dict[str, str] = {}
-
-Content = dict[str, type[BaseModel] | dict[str, str]]
-
-
-def json_of(model: type[BaseModel]) -> Content:
-    """An answer in JSON."""
-    return {"application/json": model}
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One good answer: what it means, what is in it, which headers it brings."""
-
-    meaning: str
-    content: Content = field(default_factory=dict)
-    headers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One operation."""
-
-    method: str
-    path: str
-    summary: str
-    replies: dict[int, Reply]
-    about: str = ""
-    query: type[queries.Query] | None = queries.Query
-    body: type[BaseModel] | None = None
-    body_required: bool = True
-    takes_key: bool = False
-    refusals: tuple[Code, ...] = ()
-    public: bool = False
-
-    @property
-    def tag(self) -> str:
-        """The chapter it stands in."""
-        first = self.path.strip("/").split("/")[0]
-        return CHAPTERS.get(first, "service")
-
-    @property
-    def operation_id(self) -> str:
-        """A name for generated clients."""
-        words = [word for word in self.path.replace("{", "").replace("}", "").replace(".", "/").split("/") if word]
-        return "_".join([self.method.lower(), *words])
-
-    @property
-    def all_refusals(self) -> Iterator[Code]:
-        """The codes of every refusal: the route's own, and the door's."""
-        yield from self.refusals
-        yield from (Code.FORBIDDEN, Code.PAYLOAD_TOO_LARGE, Code.INTERNAL)
-        if self.query is not None:
-            yield Code.INVALID_REQUEST
-        if not self.public:
-            yield from (Code.UNAUTHENTICATED, Code.QUEUE_UNAVAILABLE)
-        if self.method != "GET":
-            yield from (Code.CSRF_REFUSED, Code.RATE_LIMITED)
-        if self.body is not None:
-            yield from (Code.INVALID_REQUEST, Code.UNSUPPORTED_MEDIA_TYPE)
-        if "{" in self.path:
-            yield Code.NOT_FOUND
-
-
-CHAPTERS = {
-    "image": "jobs",
-    "images": "images",
-    "conversations": "conversations",
-    "me": "identity",
-    "session": "identity",
-    "queue": "operators",
-}
 
 JOB = json_of(answers.JobAnswer)
 LOCATION = ("Location",)
@@ -110,26 +31,26 @@ ROUTES = (
         "GET",
         "/image/status",
         "The line, the workers and my unfinished jobs",
-        {200: Reply("As of now.", json_of(answers.StatusAnswer))},
+        {200: ok("As of now.", answers.StatusAnswer)},
     ),
     Route(
         "GET",
         "/image/options",
         "What may be asked for",
-        {200: Reply("What the workers reported, and this server's limits.", json_of(answers.OptionsAnswer))},
+        {200: ok("What the workers reported, and this server's limits.", answers.OptionsAnswer)},
     ),
     Route(
         "GET",
         "/image/jobs",
         "My jobs, newest first",
-        {200: Reply("A page.", json_of(answers.JobsAnswer))},
+        {200: ok("A page.", answers.JobsAnswer)},
         query=queries.JobsQuery,
     ),
     Route(
         "DELETE",
         "/image/jobs",
         "Cancel all my waiting jobs",
-        {200: Reply("How many there were.", json_of(answers.CancelledAnswer))},
+        {200: ok("How many there were.", answers.CancelledAnswer)},
         query=queries.CancelQuery,
     ),
     Route("GET", "/image/job/{id}/status", "A job", {200: Reply("The job.", JOB)}, query=queries.JobQuery),
@@ -165,14 +86,14 @@ ROUTES = (
         "GET",
         "/conversations",
         "My conversations, newest first",
-        {200: Reply("A page.", json_of(answers.ConversationsAnswer))},
+        {200: ok("A page.", answers.ConversationsAnswer)},
         query=queries.PageQuery,
     ),
     Route(
         "GET",
         "/conversations/{id}/messages",
         "A conversation's messages, oldest first",
-        {200: Reply("The last ones, or those before one.", json_of(answers.MessagesAnswer))},
+        {200: ok("The last ones, or those before one.", answers.MessagesAnswer)},
         query=queries.MessagesQuery,
     ),
     Route(
@@ -197,7 +118,7 @@ ROUTES = (
         query=None,
         public=True,
     ),
-    Route("GET", "/me", "Who I am", {200: Reply("Who asks.", json_of(answers.MeAnswer))}),
+    Route("GET", "/me", "Who I am", {200: ok("Who asks.", answers.MeAnswer)}),
     Route(
         "POST",
         "/session",
@@ -214,29 +135,17 @@ ROUTES = (
         "POST",
         "/queue/pause",
         "Start no new job (admins)",
-        {200: Reply("Running jobs finish, submissions are still taken.", json_of(answers.PausedAnswer))},
+        {200: ok("Running jobs finish, submissions are still taken.", answers.PausedAnswer)},
     ),
-    Route(
-        "POST",
-        "/queue/resume",
-        "Start jobs again (admins)",
-        {200: Reply("They start.", json_of(answers.PausedAnswer))},
-    ),
-    Route(
-        "GET",
-        "/healthz",
-        "The process lives",
-        {200: Reply("It does.", json_of(answers.HealthAnswer))},
-        query=None,
-        public=True,
-    ),
+    Route("POST", "/queue/resume", "Start jobs again (admins)", {200: ok("They start.", answers.PausedAnswer)}),
+    Route("GET", "/healthz", "The process lives", {200: ok("It does.", answers.HealthAnswer)}, query=None, public=True),
     Route(
         "GET",
         "/readyz",
         "PostgreSQL and Redis answer",
         {
-            200: Reply("Both do.", json_of(answers.ReadyAnswer)),
-            503: Reply("What does not is named.", json_of(answers.ReadyAnswer)),
+            200: ok("Both do.", answers.ReadyAnswer),
+            503: ok("What does not is named.", answers.ReadyAnswer),
         },
         query=None,
         public=True,
