@@ -18,13 +18,14 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.failures import FailureKind
 from shared.domain.params import MAX_SEED, GenerationParams
 from worker.forge_answer import GeneratedImage, read_answer
 from worker.forge_failure import ForgeFailure, GenerationStopped
+from worker.forge_preview import small_jpeg
 from worker.forge_progress import ForgeProgress, Sample, Tracker
 
 if TYPE_CHECKING:
@@ -191,7 +192,8 @@ class Generation:
         wait_s = min(self._limits.first_poll_s, self._limits.poll_s)
         while not self._over.wait(wait_s):
             with contextlib.suppress(ForgeFailure):
-                self._inbox.put(self._client.progress(with_preview=self._with_preview))
+                sample = self._client.progress(with_preview=self._with_preview)
+                self._inbox.put(replace(sample, preview=sample.preview and small_jpeg(sample.preview)))
             wait_s = self._limits.poll_s
 
     def _body(self) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Sample:
 class ForgeProgress:
     """How far our generation is; while another one runs before it: loading, without a timestamp.
 
-    `alive`: something moved since the poll before.
+    `alive`: something moved since the poll before. `preview`: a small JPEG.
     """
 
     percent: int
