@@ -24,13 +24,16 @@ ADOPTED = ("gunicorn.error", "gunicorn.access", "celery", "celery.task", "celery
 QUIET = ("alembic", "botocore", "boto3", "kombu", "PIL", "s3transfer", "urllib3")
 
 
-def configure(settings: Settings) -> None:
-    """Send every log line of this process to stderr in the form the settings ask for; may be called again."""
-    logging.config.dictConfig(logging_config(settings))
+def configure(settings: Settings, *, process: str | None = None) -> None:
+    """Send every log line of this process to stderr in the form the settings ask for; may be called again.
+
+    `process`, when given, stands in every line.
+    """
+    logging.config.dictConfig(logging_config(settings, process=process))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *_common(),
+            *_common(process),
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -40,7 +43,7 @@ def configure(settings: Settings) -> None:
     )
 
 
-def logging_config(settings: Settings) -> dict[str, Any]:
+def logging_config(settings: Settings, *, process: str | None = None) -> dict[str, Any]:
     """Return the dictConfig of this form, for servers that set logging up themselves (gunicorn's `logconfig_dict`)."""
     level = settings.log_level.upper()
     return {
@@ -49,7 +52,7 @@ def logging_config(settings: Settings) -> dict[str, Any]:
         "formatters": {
             "forgeline": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": [*_common(), structlog.stdlib.ExtraAdder()],
+                "foreign_pre_chain": [*_common(process), structlog.stdlib.ExtraAdder()],
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(settings)],
             }
         },
@@ -75,8 +78,12 @@ def bound(**fields: object) -> AbstractContextManager[None]:
     return structlog.contextvars.bound_contextvars(**fields)
 
 
-def _common() -> list[Processor]:
+def _common(process: str | None) -> list[Processor]:
+    def name_process(_logger: object, _method: str, event: EventDict) -> EventDict:
+        return event if process is None else {"process": process, **event}
+
     return [
+        name_process,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
