@@ -33,9 +33,10 @@ class Announcer:
         if change.moved_line:
             self._publisher.line_moved()
 
-    def preview_changed(self, job: Job) -> None:
+    def preview_changed(self, job: Job | None) -> None:
         """Tell the owner's sockets of a new preview; the job itself did not change."""
-        self._publisher.send_image_progress(self._live.view(job), job.audience)
+        if job is not None:
+            self._publisher.send_image_progress(self._live.view(job), job.audience)
 
     def publish_all(self, changes: Iterable[Change | None]) -> int:
         """Publish each change; return how many there were."""

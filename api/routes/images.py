@@ -10,6 +10,7 @@ from api.context import context
 from api.queries import ImageQuery, parse_query
 from shared.domain.errors import NotFound
 from shared.domain.jobs import Job
+from shared.images import ImageMissing
 
 images = Blueprint("images", __name__)
 
@@ -41,16 +42,24 @@ def image(name: str) -> Response:
     """Answer the image, a thumbnail with `w`, or a download with a good file name."""
     asked = parse_query(request.args, ImageQuery)
     job = _mine(name)
-    store = context().images
-    content = store.thumbnail(name, asked.w) if asked.w else store.read(name)
-    if content is None:
-        raise NotFound
+    content = _content(name, asked.w)
     response = Response(content, mimetype="image/png")
     response.headers["Cache-Control"] = PRIVATE
     response.set_etag(f"{name}-{asked.w or 'full'}")
     if asked.download == "1":
         response.headers.set("Content-Disposition", "attachment", filename=file_name(job))
     return response.make_conditional(request, accept_ranges=True, complete_length=len(content))
+
+
+def _content(name: str, width: int | None) -> bytes:
+    store = context().images
+    try:
+        if width:
+            return store.thumbnail(name, width)
+        with store.open(name) as file:
+            return file.read()
+    except ImageMissing as error:
+        raise NotFound from error
 
 
 def file_name(job: Job) -> str:

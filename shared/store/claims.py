@@ -79,6 +79,13 @@ class Claims(Changing):
             row = connection.execute(statement).one_or_none()
         return None if row is None else Renewal(bool(row.cancel_requested))
 
+    def look(self, job: Job) -> Renewal | None:
+        """Return whether a cancel was asked for; None when the job is no longer ours."""
+        query = select(jobs.c.cancel_requested).where(held_by(job))
+        with self._begin() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Renewal(bool(row.cancel_requested))
+
     def begin_try(self, job: Job, task_id: str) -> Change | None:
         """Record the task id of a new try (a sign of life); the stage is loading again."""
         values = {"task_id": task_id, "stage": Stage.LOADING, "alive_at": func.clock_timestamp()}

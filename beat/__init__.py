@@ -1,0 +1,11 @@
+"""The clock and its duties: `celery -A beat worker` does them, `celery -A beat beat` rings."""
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    if name != "celery":
+        raise AttributeError(name)
+    from beat.app import app  # noqa: PLC0415  # built only when Celery asks for it
+
+    return app

@@ -1,0 +1,59 @@
+"""The Celery app of the clock: the schedule, and the maintenance worker that does it.
+
+Every duty is idempotent, so two beats or two maintenance workers are harmless. A message
+that nobody took before the next one is rung expires.
+"""
+
+from pathlib import Path
+
+from celery import Celery, signals
+from kombu import Queue
+
+from beat.tasks import add_tasks
+from shared import logs, queues
+from shared.settings import Settings
+
+settings = Settings.from_env()
+
+
+def _every(task: str, seconds: float) -> dict[str, object]:
+    return {"task": task, "schedule": seconds, "options": {"expires": max(1.0, seconds * 0.95)}}
+
+
+def schedule(settings: Settings) -> dict[str, dict[str, object]]:
+    """Return Celery's beat schedule for `settings`."""
+    return {
+        "rescue": _every(queues.RESCUE_TASK, settings.rescue_every_s),
+        "reconcile": _every(queues.RECONCILE_TASK, settings.rescue_every_s),
+        "cleanup": _every(queues.CLEANUP_TASK, settings.cleanup_every_s),
+    }
+
+
+def _build() -> Celery:
+    broker, options = queues.broker_url(str(settings.redis_url))
+    built = Celery("forgeline.beat", broker=broker)
+    schedule_file = Path(settings.data_dir) / "beat" / "schedule"
+    schedule_file.parent.mkdir(parents=True, exist_ok=True)
+    built.conf.update(
+        {
+            **queues.CONSUMING,
+            "broker_transport_options": options,
+            "task_queues": [Queue(queues.MAINTENANCE_QUEUE)],
+            "task_default_queue": queues.MAINTENANCE_QUEUE,
+            "worker_pool": "prefork",
+            "worker_concurrency": 1,
+            "beat_schedule": schedule(settings),
+            "beat_schedule_filename": str(schedule_file),
+            "beat_max_loop_interval": 5,
+        }
+    )
+    return built
+
+
+app = _build()
+add_tasks(app, settings)
+
+
+@signals.setup_logging.connect
+def _set_up_logging(**_: object) -> None:
+    logs.configure(settings)

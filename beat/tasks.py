@@ -1,0 +1,49 @@
+"""The tasks of the maintenance queue, one for each duty."""
+
+import os
+from collections.abc import Callable
+
+from celery import Celery
+
+from beat.duties import Duties, compose
+from beat.reconcile import reconcile
+from beat.rescue import expire_waiting_jobs, finish_overdue_cancels, rescue_orphaned_jobs
+from beat.stuck import cleanup_stuck_image_jobs
+from shared import queues
+from shared.settings import Settings
+
+
+def rescue(duties: Duties) -> None:
+    """Take back orphaned jobs, end overdue cancels and expired jobs."""
+    rescue_orphaned_jobs(duties)
+    finish_overdue_cancels(duties)
+    expire_waiting_jobs(duties)
+
+
+DUTIES: dict[str, Callable[[Duties], object]] = {
+    queues.RESCUE_TASK: rescue,
+    queues.RECONCILE_TASK: reconcile,
+    queues.CLEANUP_TASK: cleanup_stuck_image_jobs,
+}
+
+
+def add_tasks(app: Celery, settings: Settings) -> None:
+    """Register every duty on `app`; collaborators are built once in each process."""
+    of_pid: dict[int, Duties] = {}
+
+    def mine() -> Duties:
+        pid = os.getpid()
+        if pid not in of_pid:
+            of_pid[pid] = compose(settings)
+        return of_pid[pid]
+
+    for name, duty in DUTIES.items():
+        app.task(_bound(duty, mine), name=name, ignore_result=True)
+
+
+def _bound(duty: Callable[[Duties], object], mine: Callable[[], Duties]) -> Callable[[], None]:
+    def run() -> None:
+        duty(mine())
+
+    run.__doc__ = duty.__doc__
+    return run

@@ -1,0 +1,67 @@
+"""The Celery app of the GPU worker: one queue, one job at a time, prefork.
+
+Prefork, because it answers `inspect` while a generation runs and survives the death of its
+child; gevent was measured to leave the GPU idle for two seconds between jobs, solo is deaf
+while it works, threads cannot be ended.
+"""
+
+from typing import Any
+
+from celery import Celery, signals
+from kombu import Queue
+
+from shared import logs, queues
+from shared.settings import Settings
+from worker import stopping
+from worker.runner import Runner
+from worker.tasks import add_tasks
+
+settings = Settings.from_env()
+
+
+def _build() -> Celery:
+    broker, options = queues.broker_url(str(settings.redis_url))
+    built = Celery("forgeline.worker", broker=broker)
+    built.conf.update(
+        {
+            **queues.CONSUMING,
+            "broker_transport_options": options,
+            "task_queues": [Queue(queues.GPU_QUEUE)],
+            "task_default_queue": queues.GPU_QUEUE,
+            "worker_pool": "prefork",
+            "worker_concurrency": 1,
+        }
+    )
+    return built
+
+
+app = _build()
+add_tasks(app, lambda: Runner.of_this_process(settings, _node["name"]))
+
+#: the node name, learned in the parent before it forks
+_node = {"name": "gpu"}
+
+
+@signals.setup_logging.connect
+def _set_up_logging(**_: Any) -> None:
+    logs.configure(settings)
+
+
+@signals.celeryd_init.connect
+def _learn_name(sender: str, **_: Any) -> None:
+    _node["name"] = sender
+
+
+@signals.worker_process_init.connect
+def _begin_child(**_: Any) -> None:
+    Runner.of_this_process(settings, _node["name"]).start()
+
+
+@signals.worker_process_shutdown.connect
+def _end_child(**_: Any) -> None:
+    Runner.of_this_process(settings, _node["name"]).close()
+
+
+@signals.worker_shutting_down.connect
+def _stop_soon(**_: Any) -> None:
+    stopping.ask_to_stop(settings.shutdown_grace_s)

@@ -1,0 +1,103 @@
+"""Before a claim: may this worker start a generation now?
+
+Nothing is claimed before Forge answered, so no job flickers to `processing` for a Forge
+that is away. A generation that a dead worker of ours left running is interrupted; one that
+is not ours is waited for, never interrupted.
+"""
+
+import logging
+
+from shared.domain.failures import FailureKind
+from shared.store import Claimant, ForgeLease, Store
+from worker.breaker import Circuit
+from worker.forge import ForgeClient, ForgeFailure, ForgeState
+from worker.reporter import Reporter
+
+log = logging.getLogger(__name__)
+
+#: a ghost of ours gets so long to end after the interrupt; else the circuit opens
+STOP_S = 30.0
+
+UNREACHABLE = "unreachable"
+UNAUTHORIZED = "unauthorized"
+BUSY_ELSEWHERE = "busy_elsewhere"
+POISONED = "poisoned"
+
+PROBLEMS = {
+    FailureKind.UNAUTHORIZED: UNAUTHORIZED,
+    FailureKind.POISONED: POISONED,
+}
+
+
+class Gate:
+    """Decides whether a job may be claimed for this Forge."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        forge: ForgeClient,
+        circuit: Circuit,
+        reporter: Reporter,
+        claimant: Claimant,
+        lease_s: float,
+    ) -> None:
+        self._store = store
+        self._forge = forge
+        self._circuit = circuit
+        self._reporter = reporter
+        self._claimant = claimant
+        self._lease_s = lease_s
+
+    def opens(self) -> bool:
+        """Whether Forge is ours, answers and is free. Raises StoreUnavailable."""
+        lease = self._store.hold_forge(self._claimant, lease_s=self._lease_s)
+        if lease is None:
+            self._reporter.tell(problem=BUSY_ELSEWHERE)
+            return False
+        if not self._circuit.allow():
+            self._reporter.tell()
+            return False
+        try:
+            state = self._forge.preflight()
+            free = state.idle or self._clear(lease, state)
+        except ForgeFailure as failure:
+            self.blame(failure)
+            return False
+        problem = None if free else BUSY_ELSEWHERE
+        if self._reporter.state.problem != problem:
+            self._reporter.tell(problem=problem)
+        return free
+
+    def blame(self, failure: ForgeFailure) -> None:
+        """Count a failure of Forge's and tell what is wrong with it."""
+        if not failure.idle_again:
+            self._circuit.trip()
+        elif failure.counts:
+            self._circuit.failure()
+        log.warning("forge %s: %s", self._claimant.forge, failure)
+        self._reporter.tell(problem=problem_of(failure))
+
+    def _clear(self, lease: ForgeLease, state: ForgeState) -> bool:
+        """Interrupt a busy Forge if what it draws is ours; return whether it is free now."""
+        if not self._is_ours(lease, state):
+            return False
+        log.warning("interrupting a generation that a dead worker left: %s", lease.task_id)
+        self._forge.interrupt()
+        if self._forge.wait_idle(STOP_S):
+            return True
+        self._circuit.trip()
+        return False
+
+    def _is_ours(self, lease: ForgeLease, state: ForgeState) -> bool:
+        if lease.task_id is None:
+            return False
+        active = self._forge.active_task(lease.task_id)
+        if active is not None:
+            return active
+        return lease.job_timestamp is not None and lease.job_timestamp == state.job_timestamp
+
+
+def problem_of(failure: ForgeFailure) -> str | None:
+    """Return what GET /image/status calls this failure; None: nothing is wrong with Forge."""
+    return PROBLEMS.get(failure.kind, UNREACHABLE if failure.counts else None)

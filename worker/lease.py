@@ -1,0 +1,68 @@
+"""The right to work a job, renewed on a timer of its own.
+
+A frozen Redis or Forge cannot delay the heartbeat. A worker that could not renew for
+almost a whole lease fences itself: it stops before another worker may begin.
+"""
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from shared.domain.jobs import Job
+from shared.store import Claimant, Store, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class Lease:
+    """Renews the leases on a job and on its Forge inside a `with` block."""
+
+    def __init__(
+        self, store: Store, job: Job, claimant: Claimant, *, lease_s: float, heartbeat_s: float
+    ) -> None:
+        self._store = store
+        self._job = job
+        self._claimant = claimant
+        self._lease_s = lease_s
+        self._heartbeat_s = heartbeat_s
+        self._renewed_at = time.monotonic()
+        self._gone = False
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the job is someone else's, ended, or could be before we learn of it."""
+        unsure_s = time.monotonic() - self._renewed_at
+        return self._gone or unsure_s > self._lease_s - self._heartbeat_s / 2
+
+    def _keep(self) -> None:
+        while not self._ended.wait(self._heartbeat_s):
+            self._renew()
+
+    def _renew(self) -> None:
+        asked_at = time.monotonic()
+        try:
+            renewal = self._store.renew_lease(self._job, lease_s=self._lease_s)
+            self._store.hold_forge(self._claimant, lease_s=self._lease_s)
+        except StoreUnavailable as error:
+            log.warning("the lease of job %s was not renewed: %s", self._job.job_id, error)
+            return
+        if renewal is None:
+            self._gone = True
+        else:
+            self._renewed_at = asked_at
