@@ -1,0 +1,135 @@
+/**
+ * Opening, listing and deleting conversations, and keeping the address in step.
+ *
+ * Rule: the address (`#c=<id>`, `#new`) says what is open, so a reload and the back button work.
+ * Without one the newest conversation opens.
+ */
+import { ApiError } from '../api/client';
+import { deleteConversation, getConversations, getMessages } from '../api/routes';
+import type { Job } from '../api/types';
+import { openConversationId, useChatStore, type View } from '../stores/chatStore';
+import { useImageJobsStore } from '../stores/imageJobsStore';
+
+const REFRESH_AFTER_MS = 150;
+const timers = new Map<string, ReturnType<typeof setTimeout>>();
+
+export function viewOfAddress(): View {
+  if (location.hash === '#new') return { kind: 'new' };
+  const id = /^#c=(.+)$/.exec(location.hash)?.[1];
+  return id ? { kind: 'conversation', id: decodeURIComponent(id) } : { kind: 'auto' };
+}
+
+export function openConversation(id: string): void {
+  go({ kind: 'conversation', id }, addressOf(id));
+}
+
+function addressOf(id: string): string {
+  return `#c=${encodeURIComponent(id)}`;
+}
+
+export function openNew(): void {
+  go({ kind: 'new' }, '#new');
+}
+
+/** Follow the back and forward buttons; returns how to stop. */
+export function followAddress(): () => void {
+  const follow = (): void => {
+    useChatStore.getState().show(viewOfAddress());
+    void settleView();
+  };
+  addEventListener('hashchange', follow);
+  return () => removeEventListener('hashchange', follow);
+}
+
+export async function loadConversations(): Promise<void> {
+  const chat = useChatStore.getState();
+  if (chat.listLoading === 'idle') chat.setListLoading('loading');
+  try {
+    const page = await getConversations();
+    chat.setConversations(page.conversations, page.next_cursor);
+  } catch {
+    if (useChatStore.getState().listLoading !== 'loaded') chat.setListLoading('failed');
+  }
+  await settleView();
+}
+
+export async function loadMoreConversations(): Promise<void> {
+  const { nextCursor, addConversations } = useChatStore.getState();
+  if (!nextCursor) return;
+  const page = await getConversations(nextCursor);
+  addConversations(page.conversations, page.next_cursor);
+}
+
+/** Choose the newest conversation while nobody has chosen, and read what is open but not read. */
+async function settleView(): Promise<void> {
+  const chat = useChatStore.getState();
+  const newest = chat.conversations[0];
+  if (chat.view.kind === 'auto' && newest) {
+    chat.show({ kind: 'conversation', id: newest.id });
+    history.replaceState(null, '', addressOf(newest.id));
+  }
+  const id = openConversationId(useChatStore.getState());
+  const state = id === null ? 'loaded' : useChatStore.getState().loading[id];
+  if (id !== null && state !== 'loaded' && state !== 'loading') await loadMessages(id);
+}
+
+export async function loadMessages(id: string): Promise<void> {
+  const chat = useChatStore.getState();
+  const first = chat.loading[id] !== 'loaded';
+  if (first) chat.setLoading(id, 'loading');
+  try {
+    const page = await getMessages(id);
+    useImageJobsStore.getState().upsertFromServer(page.messages.flatMap((message) => message.job ?? []));
+    chat.addMessages(id, page.messages, first ? page.has_more : undefined);
+    chat.setLoading(id, 'loaded');
+  } catch (error) {
+    const missing = error instanceof ApiError && error.code === 'not_found';
+    if (missing || first) chat.setLoading(id, missing ? 'missing' : 'failed');
+  }
+}
+
+export async function loadOlderMessages(id: string): Promise<void> {
+  const chat = useChatStore.getState();
+  const oldest = chat.messages[id]?.[0];
+  if (!oldest) return;
+  const page = await getMessages(id, oldest.id);
+  chat.addMessages(id, page.messages, page.has_more);
+}
+
+/** After a reconnect: the open conversation and the list may have moved on. */
+export async function refreshOpen(): Promise<void> {
+  const id = openConversationId(useChatStore.getState());
+  await Promise.all([loadConversations(), id === null ? undefined : loadMessages(id)]);
+}
+
+export async function removeConversation(id: string): Promise<void> {
+  await deleteConversation(id);
+  const chat = useChatStore.getState();
+  const jobs = Object.values(useImageJobsStore.getState().jobs).filter((live) => live.job.conversation_id === id);
+  useImageJobsStore.getState().remove(jobs.map((live) => live.job.job_id));
+  chat.forgetConversation(id);
+  if (openConversationId(chat) === id) openNew();
+}
+
+/** Jobs appeared that no message of ours shows: another tab, or another client, submitted them. */
+export function noticeNewJobs(jobs: readonly Job[], open: string | null): void {
+  const { conversations, view } = useChatStore.getState();
+  const known = new Set(conversations.map((conversation) => conversation.id));
+  if (view.kind === 'auto' || jobs.some((job) => !known.has(job.conversation_id))) soon('list', loadConversations);
+  if (open !== null && jobs.some((job) => job.conversation_id === open)) soon(open, () => loadMessages(open));
+}
+
+function soon(key: string, action: () => Promise<void>): void {
+  if (timers.has(key)) return;
+  const run = (): void => {
+    timers.delete(key);
+    void action();
+  };
+  timers.set(key, setTimeout(run, REFRESH_AFTER_MS));
+}
+
+function go(view: View, hash: string): void {
+  useChatStore.getState().show(view);
+  if (location.hash !== hash) history.pushState(null, '', hash);
+  void settleView();
+}

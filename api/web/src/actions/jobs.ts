@@ -1,0 +1,56 @@
+/**
+ * What a person does to a job: cancel, try again.
+ *
+ * Rule: the card answers at once, the server decides. A refusal ("it has just finished") means
+ * that we are behind, so the job is asked for.
+ */
+import { ApiError } from '../api/client';
+import { cancelJob, cancelWaiting, retryJob } from '../api/routes';
+import type { Job } from '../api/types';
+import { currentWords } from '../i18n';
+import { announce } from '../stores/announcer';
+import { activeJobs, useImageJobsStore } from '../stores/imageJobsStore';
+import { askFor, takeJobs } from './intake';
+
+export async function cancel(id: string): Promise<void> {
+  const { markCancelling } = useImageJobsStore.getState();
+  markCancelling(id, true);
+  try {
+    takeJobs([await cancelJob(id)]);
+  } catch (error) {
+    markCancelling(id, false);
+    tell(error);
+    await askFor([id]);
+  }
+}
+
+export async function cancelAllWaiting(): Promise<void> {
+  const waiting = activeJobs(useImageJobsStore.getState()).filter((live) => live.job.status === 'queued');
+  const ids = waiting.map((live) => live.job.job_id);
+  const { markCancelling } = useImageJobsStore.getState();
+  for (const id of ids) markCancelling(id, true);
+  try {
+    await cancelWaiting();
+  } catch (error) {
+    for (const id of ids) markCancelling(id, false);
+    tell(error);
+  }
+}
+
+/** Returns why not, or null: the caller shows it beside the button. */
+export async function retry(job: Job): Promise<string | null> {
+  try {
+    takeJobs([await retryJob(job.job_id)]);
+    return null;
+  } catch (error) {
+    await askFor([job.job_id]);
+    return tell(error);
+  }
+}
+
+function tell(error: unknown): string {
+  const { error: sentence } = currentWords();
+  const text = error instanceof ApiError ? sentence(error.code, error.detail) : sentence('internal', null);
+  announce(text);
+  return text;
+}

@@ -1,0 +1,80 @@
+/**
+ * One picture, from the click to the image or the reason why there is none.
+ *
+ * Rule: a card reads its live job while there is one and its message ever after. It is memoised,
+ * so an event draws the one card it is about.
+ */
+import { memo } from 'react';
+import type { Job, Message } from '../api/types';
+import { useWords } from '../i18n';
+import { useChatStore } from '../stores/chatStore';
+import { useConnectionStore } from '../stores/connectionStore';
+import { useImageJobsStore } from '../stores/imageJobsStore';
+import type { LiveJob } from '../stores/liveJobs';
+import { calculateQueuePosition, FRESH_MS, type QueuePlaceShown } from '../stores/queuePosition';
+import { useNow } from '../hooks/useNow';
+import { cardPhase, cardStatus, isWorking } from './cardView';
+import { CancelledCard, FailedCard, NoteCard } from './EndedCards';
+import { ImageResult } from './ImageResult';
+import { PictureFrame } from './PictureFrame';
+import { ProgressBar } from './ProgressBar';
+import { StatusRow } from './StatusRow';
+
+export const ImageProgressCard = memo(function ImageProgressCard({ message }: { message: Message }) {
+  const { t } = useWords();
+  const jobId = message.job?.job_id;
+  const live = useImageJobsStore((state) => (jobId ? state.jobs[jobId] : undefined));
+  const gone = useChatStore((state) => jobId !== undefined && state.gone[jobId] === true);
+  const job = live?.job ?? message.job;
+  if (!job || gone) return <NoteCard icon="picture">{t.gone}</NoteCard>;
+  return <JobCard job={job} live={live ?? atRest(job)} wasLive={live !== undefined} />;
+});
+
+function JobCard({ job, live, wasLive }: { job: Job; live: LiveJob; wasLive: boolean }) {
+  const { t } = useWords();
+  const queue = useImageJobsStore((state) => state.queue);
+  const phase = cardPhase(job, live.cancelling, queue);
+  if (isWorking(phase)) return <WorkingCard live={live} />;
+  if (phase === 'failed') return <FailedCard job={job} fresh={wasLive} />;
+  if (phase === 'cancelled') return <CancelledCard job={job} />;
+  if (phase === 'expired') return <NoteCard icon="picture">{t.imageExpired}</NoteCard>;
+  return <ImageResult job={job} />;
+}
+
+function WorkingCard({ live }: { live: LiveJob }) {
+  const { job } = live;
+  const words = useWords();
+  const queue = useImageJobsStore((state) => state.queue);
+  const connected = useConnectionStore((state) => state.phase === 'open');
+  const place = usePlace(live, connected);
+  const now = useNow(live.readyAt !== null);
+  const phase = cardPhase(job, live.cancelling, queue);
+  const status = cardStatus(words, live, { queue, connected, place, now });
+  const still = phase === 'held' || phase === 'paused' || !connected;
+  return (
+    <div className="card" aria-busy="true" data-phase={phase} data-connected={connected}>
+      <StatusRow live={live} phase={phase} status={status} />
+      <PictureFrame job={job} shimmer={!still} percent={status.percent ?? 0} dimmed={phase === 'cancelling'}>
+        <ProgressBar prompt={job.prompt} percent={status.percent} text={[status.label, ...status.details].join(', ')} still={still} />
+      </PictureFrame>
+    </div>
+  );
+}
+
+function usePlace(live: LiveJob, connected: boolean): QueuePlaceShown | null {
+  const waits = live.job.status === 'queued';
+  const fresh = useNow(waits && !connected) - live.receivedAt < FRESH_MS || connected;
+  const rank = useImageJobsStore((state) => {
+    if (!waits) return '';
+    const place = calculateQueuePosition(state.jobs, live.job.job_id, fresh);
+    return place ? `${place.position}/${place.total}/${place.exact}` : '';
+  });
+  if (rank === '') return null;
+  const [position, total, exact] = rank.split('/');
+  return { position: Number(position), total: Number(total), exact: exact === 'true' };
+}
+
+/** A job without live news: as the database told it. */
+function atRest(job: Job): LiveJob {
+  return { job, receivedAt: 0, changedAt: 0, endedAt: null, readyAt: null, stale: true, stalled: false, cancelling: job.cancel_requested };
+}

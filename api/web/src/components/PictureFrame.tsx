@@ -1,0 +1,97 @@
+/**
+ * The box a picture appears in: reserved in its final shape, sharpening, then crossfading.
+ *
+ * Rule: nothing moves. The box has the requested aspect ratio from the first moment; the preview
+ * stays until the picture itself has loaded (three seconds at most).
+ */
+import { type CSSProperties, type ReactNode, useEffect, useState } from 'react';
+import type { Job } from '../api/types';
+import { useWords } from '../i18n';
+import { Button } from './Button';
+import { Icon } from './Icon';
+
+const PREVIEW_KEPT_MS = 3000;
+const MAX_BLUR_PX = 12;
+const DEFAULT_SIDE = 1024;
+
+interface Props {
+  job: Job;
+  shimmer: boolean;
+  /** 0..100, for the blur of the preview. */
+  percent: number;
+  dimmed?: boolean;
+  onOpen?: () => void;
+  children?: ReactNode;
+}
+
+export function PictureFrame({ job, shimmer, percent, dimmed = false, onOpen, children }: Props) {
+  const done = job.status === 'complete' && job.image_url !== null;
+  return (
+    <div className="frame" style={sizeStyle(job.params)} data-shimmer={shimmer} data-dimmed={dimmed}>
+      {children}
+      <Preview job={job} percent={percent} />
+      {done && <FinalPicture job={job} {...(onOpen ? { onOpen } : {})} />}
+    </div>
+  );
+}
+
+/** The final shape, as custom properties the style sheet computes with. */
+export function sizeStyle({ width, height }: { width?: number; height?: number }): CSSProperties {
+  return { '--w': width ?? DEFAULT_SIDE, '--h': height ?? DEFAULT_SIDE } as CSSProperties;
+}
+
+/** The latest preview, kept under the final picture until that has arrived. */
+function Preview({ job, percent }: { job: Job; percent: number }) {
+  const [last, setLast] = useState<string | null>(null);
+  const done = job.status === 'complete';
+  const wanted = job.placeholder ? job.image_url : job.preview_url;
+  if (wanted && wanted !== last && !done) setLast(wanted);
+  useEffect(() => {
+    if (!done) return undefined;
+    const timer = setTimeout(() => setLast(null), PREVIEW_KEPT_MS);
+    return () => clearTimeout(timer);
+  }, [done]);
+  const shown = job.status === 'queued' ? wanted : (wanted ?? last);
+  if (!shown) return null;
+  const blur = job.placeholder || done ? 0 : Math.round(MAX_BLUR_PX * (1 - Math.min(100, percent) / 100) * 10) / 10;
+  const style = { '--blur': `${blur}px` } as CSSProperties;
+  return <img className="preview" src={shown} alt="" style={style} data-placeholder={job.placeholder} onError={() => setLast(null)} />;
+}
+
+function FinalPicture({ job, onOpen }: { job: Job; onOpen?: () => void }) {
+  const { t } = useWords();
+  const [tries, setTries] = useState(0);
+  const [state, setState] = useState<'loading' | 'loaded' | 'failed'>('loading');
+  const src = tries === 0 ? (job.image_url ?? '') : `${job.image_url}?again=${tries}`;
+  const reload = (): void => {
+    setTries(tries + 1);
+    setState('loading');
+  };
+  if (state === 'failed') return <BrokenPicture onReload={reload} />;
+  return (
+    <button type="button" className="final" onClick={onOpen} data-state={state} title={t.open}>
+      <img
+        src={src}
+        alt={job.prompt}
+        width={job.params.width}
+        height={job.params.height}
+        decoding="async"
+        onLoad={() => setState('loaded')}
+        onError={() => setState('failed')}
+      />
+    </button>
+  );
+}
+
+function BrokenPicture({ onReload }: { onReload: () => void }) {
+  const { t } = useWords();
+  return (
+    <div className="frame-note" role="alert">
+      <Icon name="picture" />
+      <p>{t.imageFailed}</p>
+      <Button look="outline" icon="again" onClick={onReload}>
+        {t.reloadImage}
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,104 @@
+/** Signing in: to the address the operator named, or with a pasted token. */
+import { type FormEvent, useEffect, useId, useRef, useState } from 'react';
+import { signIn } from '../actions/session';
+import { useWords } from '../i18n';
+import { useSessionStore } from '../stores/sessionStore';
+import { Button } from './Button';
+import { Icon } from './Icon';
+
+/** The whole page, for who has not been here yet. */
+export function SignInPage() {
+  const { t } = useWords();
+  return (
+    <div className="sign-in">
+      <h1>{t.signInTitle}</h1>
+      <p>{t.brandTagline}</p>
+      <SignInWays grabFocus={false} />
+    </div>
+  );
+}
+
+/** The banner, for who was here a moment ago; everything stays on screen. */
+export function SessionEnded() {
+  const { t } = useWords();
+  return (
+    <div className="banner" data-tone="warn" role="alert">
+      <Icon name="leave" />
+      <p>{t.sessionEnded}</p>
+      <SignInWays grabFocus />
+    </div>
+  );
+}
+
+function SignInWays({ grabFocus }: { grabFocus: boolean }) {
+  const { t } = useWords();
+  const loginUrl = useSessionStore((state) => state.loginUrl);
+  if (!loginUrl) return <TokenForm grabFocus={grabFocus} />;
+  return (
+    <a className="button button-solid" href={loginUrl} title={t.signInLink}>
+      {t.signIn}
+    </a>
+  );
+}
+
+function TokenForm({ grabFocus }: { grabFocus: boolean }) {
+  const { t } = useWords();
+  const id = useId();
+  const field = useRef<HTMLInputElement>(null);
+  const [token, setToken] = useState('');
+  const [state, setState] = useState<'ready' | 'busy' | 'refused'>('ready');
+  useEffect(() => {
+    if (grabFocus) field.current?.focus();
+  }, [grabFocus]);
+  const send = async (event: FormEvent): Promise<void> => {
+    event.preventDefault();
+    if (!token.trim() || state === 'busy') return;
+    setState('busy');
+    setState((await signIn(token.trim())) ? 'ready' : 'refused');
+  };
+  return (
+    <form className="token-form" aria-label={t.signIn} onSubmit={(event) => void send(event)}>
+      <label htmlFor={id}>{t.token}</label>
+      <div className="token-row">
+        <input
+          id={id}
+          ref={field}
+          type="password"
+          autoComplete="off"
+          spellCheck={false}
+          value={token}
+          aria-invalid={state === 'refused'}
+          aria-describedby={`${id}-hint`}
+          onChange={(event) => setToken(event.target.value)}
+        />
+        <SubmitToken busy={state === 'busy'} />
+      </div>
+      <p id={`${id}-hint`} className="field-hint" data-bad={state === 'refused'} role={state === 'refused' ? 'alert' : undefined}>
+        {state === 'refused' ? t.tokenRefused : t.signInHint}
+      </p>
+    </form>
+  );
+}
+
+function SubmitToken({ busy }: { busy: boolean }) {
+  const { t } = useWords();
+  return (
+    <button type="submit" className="button button-solid" aria-busy={busy}>
+      {t.signIn}
+    </button>
+  );
+}
+
+/** The server does not answer at all; the page keeps asking. */
+export function Unreachable() {
+  const { t } = useWords();
+  return (
+    <div className="sign-in" role="status">
+      <Icon name="cloudOff" />
+      <p>{t.serverUnreachable}</p>
+      <Button look="outline" icon="again" onClick={() => location.reload()}>
+        {t.refresh}
+      </Button>
+    </div>
+  );
+}

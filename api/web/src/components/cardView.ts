@@ -1,0 +1,103 @@
+/**
+ * What a card says about a job, as a value: the phase, the words, the bar.
+ *
+ * Rule: the server's status and stage decide; what the page knows itself (cancel was clicked, the
+ * line is held, the connection is away) only colours it. 100 % is shown by the picture alone.
+ */
+import type { Job, QueueState } from '../api/types';
+import type { Words } from '../i18n';
+import type { LiveJob } from '../stores/liveJobs';
+import type { QueuePlaceShown } from '../stores/queuePosition';
+
+export type CardPhase =
+  | 'queued'
+  | 'held'
+  | 'paused'
+  | 'starting'
+  | 'drawing'
+  | 'finishing'
+  | 'cancelling'
+  | 'complete'
+  | 'expired'
+  | 'failed'
+  | 'cancelled';
+
+export interface Surroundings {
+  queue: QueueState | null;
+  /** Whether news arrive: without them no estimate is shown. */
+  connected: boolean;
+  place: QueuePlaceShown | null;
+  now: number;
+}
+
+export interface CardStatus {
+  label: string;
+  details: string[];
+  /** Null while nobody can say how far it is. */
+  percent: number | null;
+}
+
+const MAX_SHOWN = 99;
+
+export function cardPhase(job: Job, cancelling: boolean, queue: QueueState | null): CardPhase {
+  if (job.status === 'complete') return job.image_expired || !job.image_url ? 'expired' : 'complete';
+  if (job.status === 'error') return 'failed';
+  if (job.status === 'cancelled') return 'cancelled';
+  if (cancelling) return 'cancelling';
+  return job.status === 'queued' ? waitingPhase(job, queue) : workingPhase(job);
+}
+
+export function cardStatus(words: Words, live: LiveJob, around: Surroundings): CardStatus {
+  const phase = cardPhase(live.job, live.cancelling, around.queue);
+  const percent = percentOf(phase, live.job);
+  const details = [placeWords(words, phase, around.place), percent === null ? null : words.percent(percent), hintOf(words, phase, live, around)];
+  return { label: labelOf(words, phase, around.place), details: details.filter((text) => text !== null), percent };
+}
+
+export function isWorking(phase: CardPhase): boolean {
+  return ['queued', 'held', 'paused', 'starting', 'drawing', 'finishing', 'cancelling'].includes(phase);
+}
+
+function waitingPhase(job: Job, queue: QueueState | null): CardPhase {
+  if (queue ? queue.held : job.stage === 'held') return 'held';
+  return queue?.paused ? 'paused' : 'queued';
+}
+
+function workingPhase(job: Job): CardPhase {
+  if (job.stage === 'saving') return 'finishing';
+  if (job.stage === 'sampling') return 'drawing';
+  return job.progress > 0 ? 'drawing' : 'starting';
+}
+
+function percentOf(phase: CardPhase, job: Job): number | null {
+  if (phase === 'finishing') return MAX_SHOWN;
+  if (phase === 'drawing') return Math.min(MAX_SHOWN, Math.floor(job.progress));
+  return phase === 'cancelling' && job.progress > 0 ? Math.min(MAX_SHOWN, Math.floor(job.progress)) : null;
+}
+
+function labelOf({ t }: Words, phase: CardPhase, place: QueuePlaceShown | null): string {
+  if (phase === 'queued') return place?.exact && place.position === 1 ? t.youAreNext : t.inLine;
+  const labels: Partial<Record<CardPhase, string>> = {
+    held: t.held,
+    paused: t.paused,
+    starting: t.starting,
+    drawing: t.drawing,
+    finishing: t.finishing,
+    cancelling: t.cancelling,
+  };
+  return labels[phase] ?? '';
+}
+
+function placeWords({ t, number }: Words, phase: CardPhase, place: QueuePlaceShown | null): string | null {
+  const waits = phase === 'queued' || phase === 'held' || phase === 'paused';
+  return waits && place?.exact ? t.placeOf(number(place.position), number(place.total)) : null;
+}
+
+function hintOf(words: Words, phase: CardPhase, live: LiveJob, around: Surroundings): string | null {
+  if (phase === 'cancelling') return live.job.status === 'processing' ? words.t.cancellingHint : null;
+  const canTell = around.connected && !live.stale && !live.stalled && (phase === 'queued' || phase === 'drawing' || phase === 'starting');
+  if (!canTell || live.readyAt === null) return null;
+  const left = (live.readyAt - around.now) / 1000;
+  if (left > 0) return words.t.about(words.span(left));
+  return phase === 'drawing' ? words.t.almostDone : null;
+}

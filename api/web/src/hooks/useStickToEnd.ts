@@ -1,0 +1,63 @@
+/**
+ * A scroller that follows its end for who is there, and leaves everybody else alone.
+ *
+ * `away` is null at the end, `quiet` further up, `news` when a turn was added meanwhile.
+ */
+import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from 'react';
+
+export const NEAR_PX = 80;
+
+export type Away = 'quiet' | 'news' | null;
+
+interface StickToEnd {
+  scroller: RefObject<HTMLDivElement | null>;
+  content: RefObject<HTMLDivElement | null>;
+  away: Away;
+  toEnd: () => void;
+}
+
+/** `place` names what is shown (another place starts at its end); `count` grows with news. */
+export function useStickToEnd(place: string, count: number): StickToEnd {
+  const scroller = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+  const counted = useRef(count);
+  /** How many turns there were when the reader left the end. */
+  const [leftAt, setLeftAt] = useState<number | null>(null);
+
+  useLayoutEffect(() => {
+    atEnd.current = true;
+    scrollToEnd(scroller.current);
+    // oxlint-disable-next-line react/exhaustive-effect-dependencies -- another place starts at its end
+  }, [place]);
+
+  useLayoutEffect(() => {
+    counted.current = count;
+    if (atEnd.current) scrollToEnd(scroller.current);
+  }, [count]);
+
+  useEffect(() => {
+    const box = scroller.current;
+    const inner = content.current;
+    if (!box || !inner) return undefined;
+    const onScroll = (): void => {
+      atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight <= NEAR_PX;
+      setLeftAt((before) => (atEnd.current ? null : (before ?? counted.current)));
+    };
+    const resized = new ResizeObserver(() => atEnd.current && scrollToEnd(box));
+    box.addEventListener('scroll', onScroll, { passive: true });
+    resized.observe(inner);
+    resized.observe(box);
+    return () => {
+      box.removeEventListener('scroll', onScroll);
+      resized.disconnect();
+    };
+  }, []);
+
+  const away = leftAt === null ? null : count > leftAt ? 'news' : 'quiet';
+  return { scroller, content, away, toEnd: () => scrollToEnd(scroller.current) };
+}
+
+function scrollToEnd(box: HTMLDivElement | null): void {
+  if (box) box.scrollTop = box.scrollHeight;
+}

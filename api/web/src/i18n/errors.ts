@@ -1,0 +1,51 @@
+/**
+ * Error sentences in the page's language.
+ *
+ * Rule: the server's texts are the only source (errorTexts.json is generated from them and checked
+ * by a test). A job's text was written in the language of the job; its parameters are read back
+ * out of it, so that switching the language switches the sentence too.
+ */
+import type { ErrorCode, Language } from '../api/types';
+import { en } from './en';
+import texts from './errorTexts.json';
+import { tr } from './tr';
+
+type Texts = Readonly<Record<Language, string>>;
+
+const LOCAL: Readonly<Record<string, Texts>> = {
+  network: { en: en.network, tr: tr.network },
+  timeout: { en: en.timeout, tr: tr.timeout },
+};
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(texts, code);
+}
+
+/** The sentence for `code`; `said` is what the server wrote, in whatever language. */
+export function errorSentence(lang: Language, code: string | null, said: string | null): string {
+  const known = code === null ? undefined : isErrorCode(code) ? texts[code] : LOCAL[code];
+  if (!known) return said ?? texts.internal[lang];
+  const params = said === null ? null : paramsOf(known, said);
+  const sentence = fill(known[lang], params ?? {});
+  return sentence ?? said ?? texts.internal[lang];
+}
+
+function paramsOf(known: Texts, said: string): Record<string, string> | null {
+  for (const template of Object.values(known)) {
+    const match = patternOf(template).exec(said);
+    if (match) return { ...match.groups };
+  }
+  return null;
+}
+
+function patternOf(template: string): RegExp {
+  const quoted = template.replace(/[.*+?^$()|[\]\\]/g, String.raw`\$&`);
+  return new RegExp(`^${quoted.replace(/\{(\w+)\}/g, '(?<$1>.+?)')}$`);
+}
+
+/** Null when a parameter is missing: then the server's own words are better. */
+function fill(template: string, params: Readonly<Record<string, string>>): string | null {
+  const names = [...template.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
+  if (names.some((name) => params[name] === undefined)) return null;
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => params[name] ?? '');
+}

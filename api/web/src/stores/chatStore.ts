@@ -1,0 +1,116 @@
+/**
+ * Conversations and their messages, as the database tells them.
+ *
+ * Rule: messages are only ever added or improved, never replaced by an older answer; a picture or
+ * an error lives here for good, long after its live job has gone.
+ */
+import { create } from 'zustand';
+import type { Conversation, Job, Message } from '../api/types';
+import { mergeMessages, type PendingTurn, withJob } from './chatLogic';
+
+/** `auto`: nobody has chosen yet, the newest conversation is opened as soon as there is one. */
+export type View = { kind: 'auto' } | { kind: 'new' } | { kind: 'conversation'; id: string };
+export type Loading = 'idle' | 'loading' | 'loaded' | 'failed' | 'missing';
+
+interface ChatData {
+  view: View;
+  conversations: Conversation[];
+  listLoading: Loading;
+  nextCursor: string | null;
+  messages: Readonly<Record<string, readonly Message[]>>;
+  loading: Readonly<Record<string, Loading>>;
+  hasMore: Readonly<Record<string, boolean>>;
+  pending: readonly PendingTurn[];
+  /** Keys of turns that were born on this page, by message id. */
+  keys: Readonly<Record<number, string>>;
+  /** Jobs the server no longer knows. */
+  gone: Readonly<Record<string, true>>;
+}
+
+interface Actions {
+  show: (view: View) => void;
+  setConversations: (list: Conversation[], nextCursor: string | null) => void;
+  addConversations: (list: Conversation[], nextCursor: string | null) => void;
+  setListLoading: (state: Loading) => void;
+  setLoading: (id: string, state: Loading) => void;
+  addMessages: (id: string, messages: readonly Message[], hasMore?: boolean) => void;
+  takeJobs: (jobs: readonly Job[]) => void;
+  addPending: (turn: PendingTurn) => void;
+  failPending: (key: string, failure: string | null) => void;
+  dropPending: (key: string) => void;
+  /** The server accepted: the pending turn becomes the job's message. */
+  accept: (key: string, job: Job) => void;
+  forgetConversation: (id: string) => void;
+  markGone: (jobId: string) => void;
+  reset: () => void;
+}
+
+const EMPTY: ChatData = {
+  view: { kind: 'auto' },
+  conversations: [],
+  listLoading: 'idle',
+  nextCursor: null,
+  messages: {},
+  loading: {},
+  hasMore: {},
+  pending: [],
+  keys: {},
+  gone: {},
+};
+
+export const useChatStore = create<ChatData & Actions>()((set) => ({
+  ...EMPTY,
+  show: (view) => set({ view }),
+  setConversations: (conversations, nextCursor) => set({ conversations, nextCursor, listLoading: 'loaded' }),
+  addConversations: (list, nextCursor) =>
+    set((state) => ({ conversations: uniqueById([...state.conversations, ...list]), nextCursor })),
+  setListLoading: (listLoading) => set({ listLoading }),
+  setLoading: (id, loading) => set((state) => ({ loading: { ...state.loading, [id]: loading } })),
+  addMessages: (id, incoming, hasMore) =>
+    set((state) => ({
+      messages: { ...state.messages, [id]: mergeMessages(state.messages[id] ?? [], incoming) },
+      hasMore: hasMore === undefined ? state.hasMore : { ...state.hasMore, [id]: hasMore },
+    })),
+  takeJobs: (jobs) => set((state) => withJobs(state, jobs)),
+  addPending: (turn) => set((state) => ({ pending: [...state.pending, turn] })),
+  failPending: (key, failure) =>
+    set((state) => ({ pending: state.pending.map((turn) => (turn.key === key ? { ...turn, failure } : turn)) })),
+  dropPending: (key) => set((state) => ({ pending: state.pending.filter((turn) => turn.key !== key) })),
+  accept: (key, job) =>
+    set((state) => ({
+      ...withJobs(state, [job]),
+      keys: { ...state.keys, [job.message_id]: key },
+      pending: state.pending.filter((turn) => turn.key !== key),
+    })),
+  forgetConversation: (id) => set((state) => withoutConversation(state, id)),
+  markGone: (jobId) => set((state) => ({ gone: { ...state.gone, [jobId]: true } })),
+  reset: () => set(EMPTY),
+}));
+
+export function openConversationId(state: Pick<ChatData, 'view'>): string | null {
+  return state.view.kind === 'conversation' ? state.view.id : null;
+}
+
+/** Only conversations that were opened are kept; the others are read when they are opened. */
+function withJobs(state: ChatData, jobs: readonly Job[]): Pick<ChatData, 'messages'> {
+  const open = openConversationId(state);
+  const changed: Record<string, readonly Message[]> = {};
+  for (const job of jobs) {
+    const id = job.conversation_id;
+    const known = changed[id] ?? state.messages[id] ?? (id === open ? [] : undefined);
+    const after = known && withJob(known, job);
+    if (after && after !== known) changed[id] = after;
+  }
+  return Object.keys(changed).length === 0 ? { messages: state.messages } : { messages: { ...state.messages, ...changed } };
+}
+
+function withoutConversation(state: ChatData, id: string): Partial<ChatData> {
+  const { [id]: _messages, ...messages } = state.messages;
+  const { [id]: _loading, ...loading } = state.loading;
+  const conversations = state.conversations.filter((conversation) => conversation.id !== id);
+  return { messages, loading, conversations };
+}
+
+function uniqueById(list: Conversation[]): Conversation[] {
+  return [...new Map(list.map((conversation) => [conversation.id, conversation])).values()];
+}

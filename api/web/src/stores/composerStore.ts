@@ -1,0 +1,87 @@
+/**
+ * What the composer holds: the draft, the chosen settings, and why it may not send right now.
+ *
+ * Rule: a draft is never lost. It lives in this tab's storage, and a refused submission brings
+ * its text back.
+ */
+import { create } from 'zustand';
+import type { GenerationParams, Options } from '../api/types';
+
+export interface Notice {
+  code: string;
+  detail: string | null;
+  faults: readonly { field: string; message: string }[];
+  /** When sending is allowed again; null when it is allowed already. */
+  until: number | null;
+}
+
+export type Settings = Partial<GenerationParams>;
+
+interface Store {
+  draft: string;
+  settings: Settings;
+  options: Options | null;
+  notice: Notice | null;
+  sending: boolean;
+  setDraft: (draft: string) => void;
+  /** Undefined takes the server's default again. */
+  setSettings: (change: Settings) => void;
+  resetSettings: () => void;
+  setOptions: (options: Options) => void;
+  setNotice: (notice: Notice | null) => void;
+  setSending: (sending: boolean) => void;
+}
+
+const DRAFT_KEY = 'forgeline:draft';
+const SETTINGS_KEY = 'forgeline:settings';
+
+export const useComposerStore = create<Store>()((set) => ({
+  draft: read(() => sessionStorage.getItem(DRAFT_KEY)) ?? '',
+  settings: readSettings(),
+  options: null,
+  notice: null,
+  sending: false,
+  setDraft: (draft) => {
+    read(() => sessionStorage.setItem(DRAFT_KEY, draft));
+    set({ draft });
+  },
+  setSettings: (change) => set((state) => ({ settings: kept({ ...state.settings, ...change }) })),
+  resetSettings: () => set({ settings: kept({}) }),
+  setOptions: (options) => set({ options }),
+  setNotice: (notice) => set({ notice }),
+  setSending: (sending) => set({ sending }),
+}));
+
+/** The settings as a request names them: only what differs from nothing at all. */
+function kept(settings: Settings): Settings {
+  const chosen = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as Settings;
+  const { seed: _once, ...lasting } = chosen;
+  read(() => localStorage.setItem(SETTINGS_KEY, JSON.stringify(lasting)));
+  return chosen;
+}
+
+function readSettings(): Settings {
+  const raw = read(() => JSON.parse(localStorage.getItem(SETTINGS_KEY) ?? '{}') as unknown);
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return {};
+  return Object.fromEntries(Object.entries(raw).filter(([name, value]) => typeof value === EXPECTED[name])) as Settings;
+}
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  negative_prompt: 'string',
+  width: 'number',
+  height: 'number',
+  steps: 'number',
+  cfg_scale: 'number',
+  distilled_cfg_scale: 'number',
+  sampler_name: 'string',
+  scheduler: 'string',
+  model: 'string',
+};
+
+function read<T>(action: () => T): T | null {
+  try {
+    return action();
+  } catch {
+    return null;
+  }
+}
