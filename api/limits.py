@@ -82,7 +82,7 @@ def _remember(limiter: Limiter) -> dict[str, str]:
             g.rate = {
                 "RateLimit-Limit": str(limit.limit.amount),
                 "RateLimit-Remaining": str(max(0, limit.remaining)),
-                "RateLimit-Reset": str(max(1, math.ceil(limit.reset_at - time.time()))),
+                "RateLimit-Reset": str(max(1, min(limit.limit.get_expiry(), math.ceil(limit.reset_at - time.time())))),
             }
     except StorageError:
         g.rate = {"RateLimit-Reset": "1"}  # Redis left between the counting and the asking

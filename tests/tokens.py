@@ -59,7 +59,7 @@ def raw(header: dict[str, Any], content: dict[str, Any], key: bytes = b"") -> st
 
 def forgeries() -> dict[str, str]:
     """Return tokens none of which may be taken where SECRET, AUDIENCE and ISSUER are asked for."""
-    good = {"aud": AUDIENCE, "iss": ISSUER}
+    good: dict[str, Any] = {"aud": AUDIENCE, "iss": ISSUER}
     sound = token(**good)
     head, body, signature = sound.split(".")
     return {

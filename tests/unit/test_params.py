@@ -1,17 +1,12 @@
 """What a valid request for an image is."""
 
-import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from shared.domain.callbacks import may_be_called
 from shared.domain.errors import FieldFault, InvalidRequest
 from shared.domain.faults import MAX_NAME
 from shared.domain.params import (
-    GenerateRequest,
     ReportedLists,
     RequestLimits,
     check_against,
@@ -202,36 +197,6 @@ def test_a_default_nobody_asked_for_is_not_held_against_the_caller() -> None:
     assert [fault.field for fault in check_against(request.params, lists)] == ["scheduler"]
 
 
-CALLBACKS = [
-    ("https://hooks.example.com/x", ("hooks.example.com",), True),
-    ("https://HOOKS.example.com:8443/x", ("hooks.example.com",), True),
-    ("https://hooks.example.com:8443", ("hooks.example.com:8443",), True),
-    ("https://hooks.example.com", ("hooks.example.com:8443",), False),
-    ("http://hooks.example.com/x", ("hooks.example.com",), False),
-    ("http://hooks.example.com/x", ("http://hooks.example.com",), True),
-    ("https://hooks.example.com.evil.com", ("hooks.example.com",), False),
-    ("https://evil.com/hooks.example.com", ("hooks.example.com",), False),
-    ("https://hooks.example.com@evil.com", ("hooks.example.com",), False),
-    ("https://user:pw@hooks.example.com", ("hooks.example.com",), False),
-    ("https://evil.com\\@hooks.example.com", ("hooks.example.com",), False),
-    ("https://hooks.example.com/#x", ("hooks.example.com",), False),
-    ("https://hooks.example.com:99999", ("hooks.example.com",), False),
-    ("https://hooks.example.com/a b", ("hooks.example.com",), False),
-    ("https://", ("hooks.example.com",), False),
-    ("file:///etc/passwd", ("hooks.example.com",), False),
-    ("http://127.0.0.1:9000/x", ("127.0.0.1",), True),
-    ("http://127.0.0.1:9000/x", ("hooks.example.com",), False),
-    ("http://[::1]:9000/x", ("[::1]",), True),
-    ("http://localhost:9000/x", ("localhost:9000",), True),
-    ("https://2130706433/", ("127.0.0.1",), False),
-]
-
-
-@pytest.mark.parametrize(("url", "hosts", "expected"), CALLBACKS, ids=[f"{u} in {h}" for u, h, _ in CALLBACKS])
-def test_a_webhook_goes_only_where_the_operator_named(url: str, hosts: tuple[str, ...], expected: bool) -> None:
-    assert may_be_called(url, hosts) is expected
-
-
 def test_a_callback_elsewhere_is_refused_with_the_other_faults() -> None:
     assert faults({"prompt": "", "callback_url": "https://evil.com"}, CALLING) == {
         "prompt": "empty",
@@ -268,26 +233,3 @@ def test_the_declaration_shows_the_operators_limits() -> None:
     fields = schema["properties"]
     assert (fields["prompt"]["maxLength"], fields["steps"]["maximum"], fields["width"]["maximum"]) == (10, 9, 1024)
     assert schema["additionalProperties"] is False and fields["seed"]["maximum"] == 2**32 - 1
-
-
-@given(st.text(min_size=1, max_size=50).filter(lambda text: "\0" not in text and any(c.isalnum() for c in text)))
-def test_unicode_stays_as_it_is(prompt: str) -> None:
-    assert parse_generate({"prompt": prompt}, LIMITS).prompt == prompt
-
-
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-@given(st.dictionaries(st.sampled_from([*GenerateRequest.model_fields, "zz"]), JSON_VALUES))
-def test_any_object_is_a_request_or_a_list_of_faults(body: dict[str, Any]) -> None:
-    try:
-        request = parse_generate(body, LIMITS, LISTS)
-    except InvalidRequest as error:
-        assert error.errors and all(fault.message("tr") for fault in error.errors)
-        json.dumps([fault.message("en") + fault.field for fault in error.errors], ensure_ascii=False).encode()
-    else:
-        assert parse_generate(request.model_dump(), LIMITS, LISTS) == request

@@ -1,0 +1,129 @@
+"""A key set at an address: cached, and outlived."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import jwt
+import pytest
+from jwt.jwk_set_cache import JWKSetCache
+
+from api.auth import Authenticator
+from api.auth_keys import KeySet
+from shared.domain.errors import QueueUnavailable, Unauthenticated
+from shared.settings import Settings
+from tests import tokens
+
+
+def refused(authenticator: Authenticator, token: str) -> str:
+    """Return the code a token is refused with."""
+    with pytest.raises(Unauthenticated) as error:
+        authenticator.from_token(token)
+    return error.value.code.value
+
+
+class KeyServer(ThreadingHTTPServer):
+    """Serves a key set, counts how often, and can be told to fail."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.failing = False
+        self.keys: list[dict[str, Any]] = []
+        super().__init__(("127.0.0.1", 0), _KeyHandler)
+
+    @property
+    def url(self) -> str:
+        """Where the key set is."""
+        return f"http://127.0.0.1:{self.server_port}/keys"
+
+
+class _KeyHandler(BaseHTTPRequestHandler):
+    server: KeyServer
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        body = json.dumps({"keys": self.server.keys}).encode()
+        self.send_response(503 if self.server.failing else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def key_server() -> Iterator[KeyServer]:
+    server = KeyServer()
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(tokens.rsa_key().public_key()))
+    shared = {"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA", "kid": "shared", "alg": "HS256"}
+    server.keys = [public | {"kid": "one", "use": "sig"}, shared]
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def signed(key_id: str | None = "one") -> str:
+    headers = {} if key_id is None else {"kid": key_id}
+    return jwt.encode(tokens.claims(), tokens.rsa_key(), "RS256", headers=headers)
+
+
+def test_a_key_set_is_read_once_for_many_tokens(key_server: KeyServer) -> None:
+    authenticator = Authenticator(Settings(auth_mode="jwt", jwt_jwks_url=key_server.url))
+    assert {authenticator.from_token(signed()).user_id for _ in range(5)} == {"alice"}
+    assert key_server.asked == 1
+
+
+def test_unknown_keys_do_not_make_us_ask_again_and_again(key_server: KeyServer) -> None:
+    authenticator = Authenticator(Settings(auth_mode="jwt", jwt_jwks_url=key_server.url))
+    assert {refused(authenticator, signed(f"guess-{number}")) for number in range(20)} == {"unauthenticated"}
+    assert key_server.asked <= 2
+
+
+@pytest.mark.parametrize("key_id", ["shared", None], ids=["a secret in the set", "no key named"])
+def test_a_key_set_checks_public_keys_only(key_server: KeyServer, key_id: str | None) -> None:
+    authenticator = Authenticator(Settings(auth_mode="jwt", jwt_jwks_url=key_server.url))
+    secret = b"secret-secret-secret-secret-secret"
+    headers = {"alg": "HS256"} | ({"kid": key_id} if key_id else {})
+    assert refused(authenticator, tokens.raw(headers, tokens.claims(), secret)) == "unauthenticated"
+    assert refused(authenticator, signed(key_id)) == "unauthenticated"
+
+
+def test_an_outage_of_the_key_set_keeps_known_keys_for_an_hour(key_server: KeyServer) -> None:
+    clock = Clock()
+    keys = KeySet(key_server.url, now=clock)
+    known = keys.key_for("one", "RS256")
+    keys._client.jwk_set_cache = JWKSetCache(300)  # as if its five minutes were over
+    key_server.failing = True
+    assert keys.key_for("one", "RS256") == known
+    asked = key_server.asked
+    assert keys.key_for("one", "RS256") == known and key_server.asked == asked
+    with pytest.raises(QueueUnavailable):
+        keys.key_for("two", "RS256")
+    clock.now += 3700
+    with pytest.raises(QueueUnavailable):
+        keys.key_for("one", "RS256")
+    key_server.failing = False
+    clock.now += 11
+    assert keys.key_for("one", "RS256").key_id == "one"
+
+
+def test_a_bad_answer_of_the_key_set_is_no_key(key_server: KeyServer) -> None:
+    key_server.keys = []
+    with pytest.raises(Unauthenticated):
+        KeySet(key_server.url).key_for("one", "RS256")
