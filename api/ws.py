@@ -2,18 +2,23 @@
 
 Host and Origin are checked before, for every route. A bad token is answered after the upgrade, by a close code, since a
 browser cannot see the status of a refused one.
+
+Flask-Sock does the upgrade inside the request; the socket is served after Flask has let go of the request, so that an
+idle socket costs neither Flask's contexts nor the request's headers.
 """
 
 import logging
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from flask import Flask, Request, request
 from flask_sock import Sock
 
+from api.relay.connection import BUSY, INTERNAL, UNAUTHENTICATED, Close, Link
 from api.relay.ports import Feed, TokenReader
 from api.relay.relay import Relay
 from api.relay.room import Room
-from shared.domain.errors import InvalidRequest, Unauthenticated
+from shared.domain.errors import ForgelineError, InvalidRequest, Unauthenticated
 from shared.domain.identity import Identity
 from shared.settings import Settings
 
@@ -21,12 +26,16 @@ log = logging.getLogger(__name__)
 
 PATH = "/ws"
 EXTENSION = "forgeline.relay"
+UPGRADED = "forgeline.upgraded"
+
+Environ = dict[str, Any]
+Application = Callable[..., Iterable[bytes]]
 
 
 class Authenticator(TokenReader, Protocol):
     """Who a request comes from."""
 
-    def from_request(self, request: Request) -> Identity | None:
+    def from_request(self, asking: Request) -> Identity | None:
         """Return the identity, None for a request without a token; raises Unauthenticated for a bad one."""
 
 
@@ -47,6 +56,28 @@ class NoEvent:
         """Wake nobody."""
 
 
+class SocketsLater:
+    """Serves an upgraded socket once the application has let go of its request."""
+
+    def __init__(self, application: Application, relay: Relay) -> None:
+        self._application = application
+        self._relay = relay
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Serve one request; gunicorn is told by StopIteration that its socket has been used up."""
+        try:
+            answer = self._application(environ, start_response)
+        except StopIteration:
+            answer = None  # and the exception is let go, with the frames its traceback holds
+        upgraded = environ.pop(UPGRADED, None)
+        if upgraded is not None:
+            environ.clear()
+            self._relay.serve(*upgraded)
+        if answer is None:
+            raise StopIteration
+        return answer
+
+
 def init_relay(app: Flask, *, settings: Settings, redis_url: str, feed: Feed, authenticator: Authenticator) -> Relay:
     """Add `/ws` to `app` and return its relay, which connects to nothing before `start` or its first socket."""
     room = Room(
@@ -60,22 +91,30 @@ def init_relay(app: Flask, *, settings: Settings, redis_url: str, feed: Feed, au
     app.extensions[EXTENSION] = relay
     app.config["SOCK_SERVER_OPTIONS"] = {"thread_class": NoThread, "event_class": NoEvent}
     app.before_request(_prepare_upgrade)
-    sock = Sock(app)
+    later: Any = SocketsLater(app.wsgi_app, relay)
+    app.wsgi_app = later  # type: ignore[method-assign]  # Flask's own way to add a middleware
 
     def websocket(upgraded: Any) -> None:
-        """Serve one socket."""
-        identity, refused = _who(authenticator)
-        relay.serve(upgraded, identity, refused=refused)
+        """Leave the socket for later; Flask-Sock does not close one that says it is not connected."""
+        request.environ[UPGRADED] = Link(upgraded.sock, upgraded.ws.connection), _who(authenticator)
+        upgraded.connected = False
 
-    sock.route(PATH, endpoint="websocket")(websocket)
+    Sock(app).route(PATH, endpoint="websocket")(websocket)
     return relay
 
 
-def _who(authenticator: Authenticator) -> tuple[Identity | None, bool]:
+def _who(authenticator: Authenticator) -> Identity | Close | None:
+    """Return the identity, None for one that will tell, or the close that refuses."""
     try:
-        return authenticator.from_request(request), False
+        return authenticator.from_request(request)
     except Unauthenticated:
-        return None, True
+        return UNAUTHENTICATED
+    except ForgelineError as error:
+        log.warning("nobody can be authenticated: %s", error)
+        return BUSY
+    except Exception:
+        log.exception("authentication failed")
+        return INTERNAL
 
 
 def _prepare_upgrade() -> None:

@@ -8,7 +8,7 @@ reads, wsproto parses, and every byte out goes through the outbox.
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gevent import socket
 from wsproto.connection import Connection as Protocol
@@ -48,8 +48,15 @@ TOO_MANY_SOCKETS = Close(4429, "too many sockets")
 LOST = 1006
 
 
+class Link(NamedTuple):
+    """An upgraded socket and the protocol that parses it."""
+
+    sock: socket.socket
+    protocol: Protocol
+
+
 class Connection:
-    """The wire of one socket; made from what Flask-Sock hands to the route."""
+    """The wire of one socket."""
 
     __slots__ = (
         "_close_code",
@@ -64,9 +71,8 @@ class Connection:
         "outbox",
     )
 
-    def __init__(self, upgraded: Any, *, buffer: int, on_close: Callable[[], None]) -> None:
-        self._sock: socket.socket = upgraded.sock
-        self._protocol: Protocol = upgraded.ws.connection
+    def __init__(self, link: Link, *, buffer: int, on_close: Callable[[], None]) -> None:
+        self._sock, self._protocol = link
         self._on_close: Callable[[], None] | None = on_close
         self._in_pieces: list[str] = []
         self._size = 0
@@ -80,8 +86,6 @@ class Connection:
         self._sock.settimeout(None)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        upgraded.connected = False
-        upgraded.ws = None
 
     def read(self, on_text: Callable[[str], None]) -> None:
         """Hand every text message to `on_text` until the socket has ended."""

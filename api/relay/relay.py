@@ -3,12 +3,11 @@
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
 
 import gevent
 from gevent.event import Event
 
-from api.relay.connection import RESTART, UNAUTHENTICATED
+from api.relay.connection import RESTART, Close, Link
 from api.relay.dispatcher import Dispatcher
 from api.relay.heartbeat import Heartbeat
 from api.relay.line import Line
@@ -58,7 +57,7 @@ class Relay:
     @property
     def listening(self) -> bool:
         """Whether the subscription is known to work."""
-        return self._listener.connected.is_set()
+        return bool(self._listener.connected.is_set())
 
     def start(self) -> None:
         """Subscribe and begin to tell; nothing happens the second time."""
@@ -74,16 +73,15 @@ class Relay:
         greenlets, self._greenlets = self._greenlets, []
         gevent.killall(greenlets)
 
-    def serve(self, upgraded: Any, identity: Identity | None, *, refused: bool = False) -> None:
+    def serve(self, link: Link, who: Identity | Close | None) -> None:
         """Serve one upgraded socket until it ends; runs in its handler's greenlet.
 
-        `upgraded` is what Flask-Sock hands to a route. `identity` is None for one that will say by its first message
-        who it is; `refused` closes one that showed a bad token.
+        `who` is its identity, None for one that will tell by its first message, or the close that refuses it.
         """
         self.start()
-        session = Session(upgraded, self.room)
+        session = Session(link, self.room)
         try:
-            self._begin(session, identity, refused)
+            self._begin(session, who)
             session.connection.read(session.hear)
         finally:
             session.dispose()
@@ -93,16 +91,16 @@ class Relay:
         self.draining.set()
         self._spread(window_s, lambda session: session.connection.close(RESTART))
 
-    def _begin(self, session: Session, identity: Identity | None, refused: bool) -> None:
+    def _begin(self, session: Session, who: Identity | Close | None) -> None:
         if self.draining.is_set():
             session.connection.close(RESTART)
-        elif refused:
-            session.connection.close(UNAUTHENTICATED)
-        elif identity is None:
+        elif isinstance(who, Close):
+            session.connection.close(who)
+        elif who is None:
             session.wait_for_auth()
         else:
             self._listener.connected.wait(SUBSCRIBED_WITHIN_S)
-            session.welcome(identity)
+            session.welcome(who)
 
     def _gap_closed(self) -> None:
         self._sweep.soon()

@@ -18,7 +18,7 @@ import gevent
 
 from api.metrics_relay import SNAPSHOT_SECONDS
 from api.relay import connection as wire
-from api.relay.connection import Connection
+from api.relay.connection import Connection, Link
 from api.relay.messages import JobEvent, Message, QueueMove, Stamp, stamp_of
 from api.relay.room import Room
 from shared.domain.errors import ForgelineError, Unauthenticated
@@ -40,8 +40,8 @@ class Session:
 
     __slots__ = ("_asked", "_room", "_teller", "_told_at", "connection", "identity")
 
-    def __init__(self, upgraded: Any, room: Room) -> None:
-        self.connection = Connection(upgraded, buffer=room.socket_buffer, on_close=self._closing)
+    def __init__(self, link: Link, room: Room) -> None:
+        self.connection = Connection(link, buffer=room.socket_buffer, on_close=self._closing)
         self.identity = NOBODY
         self._room = room
         self._asked = False
