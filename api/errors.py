@@ -82,9 +82,7 @@ def answer(error: ForgelineError) -> Response:
         "code": error.code.value,
     }
     if error.errors:
-        problem["errors"] = [
-            {"field": fault.field, "message": fault.message(locale)} for fault in error.errors
-        ]
+        problem["errors"] = [{"field": fault.field, "message": fault.message(locale)} for fault in error.errors]
         problem["detail"] = "; ".join(f"{e['field']}: {e['message']}" for e in problem["errors"])
     response = Response(to_json(problem), status, mimetype=PROBLEM)
     if error.retry_after_s is not None:

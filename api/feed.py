@@ -41,9 +41,7 @@ class StoreFeed:
         ]
         return LineView(self._live.totals().view(), places)
 
-    def changes_since(
-        self, seq: int
-    ) -> tuple[int, list[tuple[frozenset[str], dict[str, Any]]]]:
+    def changes_since(self, seq: int) -> tuple[int, list[tuple[frozenset[str], dict[str, Any]]]]:
         """Return the newest number and an event for each job that changed after `seq`."""
         jobs = self._store.changed_since(seq, overlap_s=OVERLAP_S)
         newest = max((job.change_seq for job in jobs), default=seq)

@@ -47,18 +47,14 @@ class Processor:
         new = _new_job(request, identity, locale)
         if key is not None:
             new = replace(new, idempotency_key=key, body_hash=request.fingerprint())
-        change, created = self._with_ticket(
-            lambda ticket: self.store.add_job(new, ticket=ticket, caps=self.caps)
-        )
+        change, created = self._with_ticket(lambda ticket: self.store.add_job(new, ticket=ticket, caps=self.caps))
         if created:
             self._send(change)
         return change.job, created
 
     def retry(self, job_id: str, identity: Identity) -> Job:
         """Begin again where a job ended in error or cancelled; see `Store.retry_job`."""
-        change = self._with_ticket(
-            lambda ticket: self.store.retry_job(job_id, identity, ticket=ticket, caps=self.caps)
-        )
+        change = self._with_ticket(lambda ticket: self.store.retry_job(job_id, identity, ticket=ticket, caps=self.caps))
         self._send(change)
         return change.job
 

@@ -6,6 +6,6 @@ from typing import Any
 def __getattr__(name: str) -> Any:
     if name != "celery":
         raise AttributeError(name)
-    from beat.app import app  # noqa: PLC0415  # built only when Celery asks for it
+    from beat.app import app  # built only when Celery asks for it
 
     return app

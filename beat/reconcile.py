@@ -62,6 +62,6 @@ def _rung(duties: Duties) -> int:
     """Return how many wake-ups the broker holds for the GPU workers."""
     redis: Redis = redis_link.connect(str(duties.settings.redis_url))
     try:
-        return int(redis.llen(GPU_QUEUE))  # type: ignore[arg-type]  # sync client
+        return int(redis.llen(GPU_QUEUE))
     finally:
         redis.close()

@@ -52,10 +52,10 @@ class LineIndex:
         Raises QueueUnavailable when Redis is away: no job is accepted without a ticket.
         """
         try:
-            ticket = int(self._redis.eval(_NEXT, 1, TICKET_COUNTER))  # type: ignore[arg-type]
+            ticket = int(self._redis.eval(_NEXT, 1, TICKET_COUNTER))
             while ticket < 0:
                 self._redis.set(TICKET_COUNTER, highest_stored(), nx=True)
-                ticket = int(self._redis.eval(_NEXT, 1, TICKET_COUNTER))  # type: ignore[arg-type]
+                ticket = int(self._redis.eval(_NEXT, 1, TICKET_COUNTER))
         except RedisError as error:
             text = "Redis cannot be reached"
             raise QueueUnavailable(text, retry_after_s=_FIRST_RETRY_S) from error

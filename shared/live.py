@@ -73,9 +73,7 @@ class _Memory:
 class LiveViews:
     """Reads what a job's row does not say; one per process."""
 
-    def __init__(
-        self, *, store: Store, index: LineIndex, previews: Previews, seen_within_s: float
-    ) -> None:
+    def __init__(self, *, store: Store, index: LineIndex, previews: Previews, seen_within_s: float) -> None:
         self._store = store
         self._index = index
         self._previews = previews
@@ -101,9 +99,7 @@ class LiveViews:
 
     def workers(self) -> list[WorkerState]:
         """Return the live workers."""
-        return self._fresh(
-            self._memory.fleet, FRESH_S, lambda: self._store.live_workers(self._seen_within_s)
-        )
+        return self._fresh(self._memory.fleet, FRESH_S, lambda: self._store.live_workers(self._seen_within_s))
 
     def held(self) -> bool:
         """Whether no live worker has a circuit that is not open."""

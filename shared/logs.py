@@ -20,8 +20,8 @@ from shared.settings import Settings
 JOB_FIELDS = ("job_id", "attempt", "worker")
 
 #: Loggers that bring handlers of their own, and libraries that say too much at `info`.
-ADOPTED = ("gunicorn.error", "gunicorn.access", "celery", "celery.task", "celery.redirected", "tornado.access")
-QUIET = ("alembic", "botocore", "boto3", "kombu", "PIL", "s3transfer", "urllib3")
+ADOPTED = ("gunicorn.error", "celery", "celery.task", "celery.redirected")
+QUIET = ("gunicorn.access", "tornado.access", "alembic", "botocore", "boto3", "kombu", "PIL", "s3transfer", "urllib3")
 
 
 def configure(settings: Settings, *, process: str | None = None) -> None:
@@ -46,13 +46,14 @@ def configure(settings: Settings, *, process: str | None = None) -> None:
 def logging_config(settings: Settings, *, process: str | None = None) -> dict[str, Any]:
     """Return the dictConfig of this form, for servers that set logging up themselves (gunicorn's `logconfig_dict`)."""
     level = settings.log_level.upper()
+    ours: dict[str, Any] = {"handlers": [], "propagate": True}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "forgeline": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": [*_common(process), structlog.stdlib.ExtraAdder()],
+                "foreign_pre_chain": [*_common(process), structlog.stdlib.ExtraAdder(allow=JOB_FIELDS)],
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(settings)],
             }
         },
@@ -61,8 +62,8 @@ def logging_config(settings: Settings, *, process: str | None = None) -> dict[st
         },
         "root": {"level": level, "handlers": ["stderr"]},
         "loggers": {
-            **{name: {"level": level, "handlers": [], "propagate": True} for name in ADOPTED},
-            **{name: {"level": max(level, "WARNING", key=_severity)} for name in QUIET},
+            **{name: {**ours, "level": level} for name in ADOPTED},
+            **{name: {**ours, "level": max(level, "WARNING", key=_severity)} for name in QUIET},
         },
     }
 

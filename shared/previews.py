@@ -23,7 +23,7 @@ class Previews:
         try:
             with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hincrby(key, "v", 1)
-                pipe.hset(key, "jpeg", jpeg)  # type: ignore[arg-type]  # redis takes bytes
+                pipe.hset(key, "jpeg", jpeg)
                 pipe.expire(key, KEEP_S)
                 return int(pipe.execute()[0])
         except RedisError:
@@ -35,7 +35,7 @@ class Previews:
             found = self._redis.hget(preview(job_id), "v")
         except RedisError:
             return None
-        return None if found is None else int(found)  # type: ignore[arg-type]
+        return None if found is None else int(found)
 
     def read(self, job_id: str) -> bytes | None:
         """Return a job's newest preview, or None."""

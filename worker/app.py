@@ -18,6 +18,9 @@ from worker.tasks import add_tasks
 
 settings = Settings.from_env()
 
+#: the node name, learned in the parent before it forks
+_node = {"name": "gpu"}
+
 
 def _build() -> Celery:
     broker, options = queues.broker_url(str(settings.redis_url))
@@ -37,9 +40,6 @@ def _build() -> Celery:
 
 app = _build()
 add_tasks(app, lambda: Runner.of_this_process(settings, _node["name"]))
-
-#: the node name, learned in the parent before it forks
-_node = {"name": "gpu"}
 
 
 @signals.setup_logging.connect

@@ -71,10 +71,10 @@ class Attempt:
 
     def run(self) -> Ending:
         """Try until there is a picture, a verdict or a reason to stop."""
-        for number in count(1):
-            ending = self._one_try(f"{self._job.job_id}-{self._job.attempt}-{number}")
-            if ending is not None:
-                break
+        ending: Ending | None = None
+        tries = count(1)
+        while ending is None:
+            ending = self._one_try(f"{self._job.job_id}-{self._job.attempt}-{next(tries)}")
         return ending
 
     def _one_try(self, task_id: str) -> Ending | None:
@@ -137,9 +137,7 @@ class Attempt:
 
     def _fail(self, code: ErrorCode, text_params: dict[str, object]) -> None:
         retryable = code in TEMPORARY
-        self._publish(
-            lambda: self._store.fail(self._job, code, retryable=retryable, **text_params)
-        )
+        self._publish(lambda: self._store.fail(self._job, code, retryable=retryable, **text_params))
 
     def _wait_for_retry(self, delay_s: float) -> Ending | None:
         stopping.wait_unless_stopping(delay_s)
@@ -162,9 +160,7 @@ class Attempt:
     def _put_back(self, decision: Decision) -> Ending:
         """Return the job to its place; a cancel asked for meanwhile ends it instead."""
         back = self._publish(
-            lambda: self._store.put_back(
-                self._job, bad_rounds=decision.bad_rounds, forge_deaths=decision.forge_deaths
-            )
+            lambda: self._store.put_back(self._job, bad_rounds=decision.bad_rounds, forge_deaths=decision.forge_deaths)
         )
         if back is not None:
             return Ending.PUT_BACK
@@ -182,9 +178,7 @@ class Attempt:
             self._fail(ErrorCode.INTERNAL, {})
             return Ending.DONE
         params = _effective(self._job, image)
-        done = self._publish(
-            lambda: self._store.complete(self._job, image_name=name, params=params)
-        )
+        done = self._publish(lambda: self._store.complete(self._job, image_name=name, params=params))
         if done is None:  # another process ended the job: nobody will ask for this picture
             self._bench.saver.discard(name)
             return Ending.LOST
@@ -207,9 +201,7 @@ class Attempt:
 
 def _persist(write: Callable[[], Found]) -> Found:
     """Write as soon as the database is there; the fence says whether it still counts."""
-    tries = Retrying(
-        wait=wait_fixed(STORE_AGAIN_S), retry=retry_if_exception_type(StoreUnavailable)
-    )
+    tries = Retrying(wait=wait_fixed(STORE_AGAIN_S), retry=retry_if_exception_type(StoreUnavailable))
     return tries(write)
 
 

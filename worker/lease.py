@@ -19,9 +19,7 @@ log = logging.getLogger(__name__)
 class Lease:
     """Renews the leases on a job and on its Forge inside a `with` block."""
 
-    def __init__(
-        self, store: Store, job: Job, claimant: Claimant, *, lease_s: float, heartbeat_s: float
-    ) -> None:
+    def __init__(self, store: Store, job: Job, claimant: Claimant, *, lease_s: float, heartbeat_s: float) -> None:
         self._store = store
         self._job = job
         self._claimant = claimant

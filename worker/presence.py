@@ -77,9 +77,7 @@ class Presence:
         self._bench.watchers.allowed = self._previews_allowed(lists)
         problem = self._reporter.state.problem
         gone = problem in (UNREACHABLE, UNAUTHORIZED)
-        self._reporter.tell(
-            lists=_offered(lists), demo=lists.demo, problem=None if gone else problem
-        )
+        self._reporter.tell(lists=_offered(lists), demo=lists.demo, problem=None if gone else problem)
 
     def _previews_allowed(self, lists: ForgeLists) -> bool:
         wanted = self._bench.settings.previews

@@ -76,9 +76,7 @@ class ProgressTeller:
     def _note_timestamp(self, progress: ForgeProgress, task_id: str) -> None:
         if progress.job_timestamp and progress.job_timestamp != self._timestamp:
             self._timestamp = progress.job_timestamp
-            self._store.note_generation(
-                self._claimant, task_id=task_id, job_timestamp=progress.job_timestamp
-            )
+            self._store.note_generation(self._claimant, task_id=task_id, job_timestamp=progress.job_timestamp)
 
     def _tell_steps(self, progress: ForgeProgress) -> None:
         gained = progress.percent - self._told >= self._step

@@ -19,17 +19,13 @@ log = logging.getLogger(__name__)
 class Reporter:
     """Keeps the worker's row; `tell` may be called from any thread."""
 
-    def __init__(
-        self, store: Store, announcer: Announcer, circuit: Circuit, claimant: Claimant
-    ) -> None:
+    def __init__(self, store: Store, announcer: Announcer, circuit: Circuit, claimant: Claimant) -> None:
         self._store = store
         self._announcer = announcer
         self._circuit = circuit
         self._claimant = claimant
         self._lock = threading.Lock()
-        self._state = WorkerState(
-            name=claimant.worker, boot_id=claimant.boot_id, forge=claimant.forge
-        )
+        self._state = WorkerState(name=claimant.worker, boot_id=claimant.boot_id, forge=claimant.forge)
         self._told: WorkerState | None = None
 
     @property

@@ -1,7 +1,7 @@
 """One worker process: what a wake-up sets in motion, and what the process tells of itself.
 
-    wake-up ─▶ gate (lease on the Forge, circuit, pre-flight) ─▶ claim ─▶ attempt
-                 └─ closed: hand the wake-up back for a healthy worker, then wait
+wake-up ─▶ gate (lease on the Forge, circuit, pre-flight) ─▶ claim ─▶ attempt
+             └─ closed: hand the wake-up back for a healthy worker, then wait
 """
 
 import logging
@@ -53,9 +53,7 @@ class Runner:
         self._bell = Bell(redis_url)
         previews = Previews(redis_link.connect(redis_url, decode=False))
         index = LineIndex(redis)
-        live = LiveViews(
-            store=self._store, index=index, previews=previews, seen_within_s=settings.lease_s
-        )
+        live = LiveViews(store=self._store, index=index, previews=previews, seen_within_s=settings.lease_s)
         announcer = Announcer(index=index, live=live, publisher=Publisher(redis))
         circuit = Circuit(
             forge_url,

@@ -23,9 +23,7 @@ def listing() -> Response:
     """List my conversations, the most recently used first."""
     asked = parse_query(request.args, PageQuery)
     limit = asked.limit
-    page = context().store.conversations_page(
-        current_identity().user_id, before=_cursor(asked.cursor), limit=limit + 1
-    )
+    page = context().store.conversations_page(current_identity().user_id, before=_cursor(asked.cursor), limit=limit + 1)
     more = len(page) > limit
     return as_json(
         {
@@ -55,9 +53,7 @@ def messages(conversation_id: str) -> Response:
 def delete(conversation_id: str) -> Response:
     """Delete a conversation with its jobs, messages and images."""
     parse_query(request.args, Query)
-    removed = context().store.delete_conversation(
-        conversation_id_of(conversation_id), current_identity()
-    )
+    removed = context().store.delete_conversation(conversation_id_of(conversation_id), current_identity())
     context().announcer.publish_all(removed.changes)
     for name in removed.image_names:
         context().images.delete(name)

@@ -34,7 +34,8 @@ def placeholder() -> Response:
     response = Response(PLACEHOLDER, mimetype="image/svg+xml")
     response.headers["Cache-Control"] = "public, max-age=86400"
     response.set_etag("placeholder-1")
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @images.get("/images/<path:name>")
@@ -48,7 +49,8 @@ def image(name: str) -> Response:
     response.set_etag(f"{name}-{asked.w or 'full'}")
     if asked.download == "1":
         response.headers.set("Content-Disposition", "attachment", filename=file_name(job))
-    return response.make_conditional(request, accept_ranges=True, complete_length=len(content))
+    response.make_conditional(request, accept_ranges=True, complete_length=len(content))
+    return response
 
 
 def _content(name: str, width: int | None) -> bytes:

@@ -33,9 +33,7 @@ def generate() -> Response:
     identity = current_identity()
     if wanted.priority == "high" and not identity.is_admin:
         raise Forbidden
-    job, created = here.processor.request_image_generation(
-        wanted, identity, key=key, locale=request_locale()
-    )
+    job, created = here.processor.request_image_generation(wanted, identity, key=key, locale=request_locale())
     return _job(job, 202 if created else 200)
 
 

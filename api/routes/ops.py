@@ -44,8 +44,7 @@ def options() -> Response:
     reported = [worker.lists for worker in workers if worker.lists]
     models = {model["title"]: model for lists in reported for model in lists["models"]}
     answer: dict[str, Any] = {
-        name: list(dict.fromkeys(entry for lists in reported for entry in lists[name]))
-        for name in LISTS
+        name: list(dict.fromkeys(entry for lists in reported for entry in lists[name])) for name in LISTS
     }
     answer["models"] = list(models.values())
     answer["defaults"] = defaults(here.limits)

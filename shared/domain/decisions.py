@@ -15,6 +15,18 @@ MAX_BAD_ROUNDS = 3
 #: times a healthy Forge may die during one job's own generation (CONTRACT 7.6)
 MAX_FORGE_DEATHS = 3
 
+#: kinds that the same input meets again: no second try
+AT_ONCE = {
+    FailureKind.REJECTED: ErrorCode.FORGE_REJECTED,
+    FailureKind.MODEL_NOT_FOUND: ErrorCode.MODEL_NOT_FOUND,
+}
+
+#: kinds that are tried once more
+ONE_RETRY = {
+    FailureKind.OUT_OF_MEMORY: ErrorCode.FORGE_OUT_OF_MEMORY,
+    FailureKind.BAD_IMAGE: ErrorCode.FORGE_BAD_RESPONSE,
+}
+
 
 class Outcome(StrEnum):
     """What to do with the job now."""
@@ -59,9 +71,7 @@ def rescue_decision(*, deaths: int, max_attempts: int, cancel_requested: bool) -
     return Decision(Outcome.PUT_BACK, deaths=1)
 
 
-def is_stuck(
-    *, silent_s: float, forge_loading: bool, stuck_after_s: float, load_timeout_s: float
-) -> bool:
+def is_stuck(*, silent_s: float, forge_loading: bool, stuck_after_s: float, load_timeout_s: float) -> bool:
     """Whether a processing job without a sign of life for `silent_s` seconds is stuck."""
     return silent_s >= (load_timeout_s if forge_loading else stuck_after_s)
 
@@ -75,38 +85,30 @@ def failure_decision(
     died_generating: bool,
 ) -> Decision:
     """Decide on a failed try; `troubles` counts what happened before this failure."""
-    match kind:
-        case FailureKind.TIMEOUT:
-            return _after_timeout(troubles.timeouts, retry_delays_s, timeout_s)
-        case FailureKind.OUT_OF_MEMORY:
-            return _retry_once(troubles.memory_failures, ErrorCode.FORGE_OUT_OF_MEMORY)
-        case FailureKind.BAD_IMAGE:
-            return _retry_once(troubles.bad_images, ErrorCode.FORGE_BAD_RESPONSE)
-        case FailureKind.REJECTED:
-            return Decision(Outcome.FAIL, code=ErrorCode.FORGE_REJECTED)
-        case FailureKind.MODEL_NOT_FOUND:
-            return Decision(Outcome.FAIL, code=ErrorCode.MODEL_NOT_FOUND)
-        case FailureKind.SERVER_ERROR:
-            return _after_bad_round(troubles.bad_rounds)
-        case FailureKind.UNREACHABLE if died_generating:
-            return _after_forge_death(troubles.forge_deaths)
-        case FailureKind.UNREACHABLE | FailureKind.POISONED | FailureKind.UNAUTHORIZED:
-            return Decision(Outcome.PUT_BACK)
+    if kind in AT_ONCE:
+        return Decision(Outcome.FAIL, code=AT_ONCE[kind])
+    if kind is FailureKind.TIMEOUT:
+        return _after_timeout(troubles.timeouts, retry_delays_s, timeout_s)
+    if kind in ONE_RETRY:
+        return _retry_once(troubles, kind)
+    if kind is FailureKind.SERVER_ERROR:
+        return _after_bad_round(troubles.bad_rounds)
+    if kind is FailureKind.UNREACHABLE and died_generating:
+        return _after_forge_death(troubles.forge_deaths)
+    return Decision(Outcome.PUT_BACK)
 
 
 def _after_timeout(timeouts: int, delays_s: tuple[float, ...], timeout_s: float) -> Decision:
     if timeouts < len(delays_s):
         return Decision(Outcome.RETRY, delay_s=delays_s[timeouts])
     seconds = f"{timeout_s:g}"
-    return Decision(
-        Outcome.FAIL, code=ErrorCode.FORGE_TIMEOUT, text_params={"seconds": seconds}
-    )
+    return Decision(Outcome.FAIL, code=ErrorCode.FORGE_TIMEOUT, text_params={"seconds": seconds})
 
 
-def _retry_once(before: int, code: ErrorCode) -> Decision:
-    if before == 0:
-        return Decision(Outcome.RETRY, delay_s=0.0)
-    return Decision(Outcome.FAIL, code=code)
+def _retry_once(troubles: Troubles, kind: FailureKind) -> Decision:
+    oom = kind is FailureKind.OUT_OF_MEMORY
+    before = troubles.memory_failures if oom else troubles.bad_images
+    return Decision(Outcome.RETRY) if before == 0 else Decision(Outcome.FAIL, code=ONE_RETRY[kind])
 
 
 def _after_bad_round(before: int) -> Decision:

@@ -23,8 +23,8 @@ The remaining codes are ends of jobs, never raised: `forge_timeout`, `forge_unav
 `worker_lost`, `expired`, `cancelled`. A retry asks `temporary`, never the type.
 """
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
@@ -87,13 +87,13 @@ def error_text(code: ErrorCode, locale: str, **params: object) -> str:
     return localized(TEXTS[code.value], locale).format(**params)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FieldFault:
     """One fault of a request: where it is, and which text of `FAULT_TEXTS` says what it is."""
 
     field: str
     fault: str
-    params: dict[str, object] = field(default_factory=dict)
+    params: dict[str, object] = dataclasses.field(default_factory=dict)
 
     def message(self, locale: str) -> str:
         """Return the sentence for people."""

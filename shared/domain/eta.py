@@ -105,7 +105,7 @@ class Estimator:
 
 def work(params: Mapping[str, Any]) -> float:
     """Return steps × pixels, the size of a run."""
-    return max(1.0, float(params["steps"]) * params["width"] * params["height"])
+    return max(1.0, float(params["steps"] * params["width"] * params["height"]))
 
 
 def _kind(params: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -62,9 +62,7 @@ def image_progress(job_view: dict[str, Any]) -> dict[str, Any]:
     return {"type": EventType.IMAGE_PROGRESS.value, "job": job_view}
 
 
-def queue_moved(
-    totals: dict[str, Any], places: list[dict[str, Any]], now: datetime
-) -> dict[str, Any]:
+def queue_moved(totals: dict[str, Any], places: list[dict[str, Any]], now: datetime) -> dict[str, Any]:
     """Return the event that tells the line's totals and one owner's new places.
 
     `totals`: waiting, processing, held, paused, retry_at. `places`: objects of job_id,

@@ -88,9 +88,7 @@ def merge_message(
     content: str | None = None,
 ) -> None:
     """Read, deep-merge and write one message while its row is locked."""
-    locked = (
-        select(messages.c.extra_metadata).where(messages.c.id == message_id).with_for_update()
-    )
+    locked = select(messages.c.extra_metadata).where(messages.c.id == message_id).with_for_update()
     current = connection.execute(locked).scalar_one_or_none()
     if current is None:
         return

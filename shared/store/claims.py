@@ -70,10 +70,7 @@ class Claims(Changing):
     def renew_lease(self, job: Job, *, lease_s: float) -> Renewal | None:
         """Extend the lease of this attempt; None when the job is no longer ours."""
         statement = (
-            update(jobs)
-            .where(held_by(job))
-            .values(lease_until=_from_now(lease_s))
-            .returning(jobs.c.cancel_requested)
+            update(jobs).where(held_by(job)).values(lease_until=_from_now(lease_s)).returning(jobs.c.cancel_requested)
         )
         with self._begin() as connection:
             row = connection.execute(statement).one_or_none()
@@ -94,9 +91,7 @@ class Claims(Changing):
     def note_alive(self, job: Job, *, forge_loading: bool) -> bool:
         """Record a sign of life without a new version; False when the job is not ours."""
         statement = (
-            update(jobs)
-            .where(held_by(job))
-            .values(alive_at=func.clock_timestamp(), forge_loading=forge_loading)
+            update(jobs).where(held_by(job)).values(alive_at=func.clock_timestamp(), forge_loading=forge_loading)
         )
         with self._begin() as connection:
             return connection.execute(statement).rowcount == 1
@@ -131,9 +126,7 @@ class Claims(Changing):
             },
         )
 
-    def fail(
-        self, job: Job, code: ErrorCode, *, retryable: bool, **text_params: object
-    ) -> Change | None:
+    def fail(self, job: Job, code: ErrorCode, *, retryable: bool, **text_params: object) -> Change | None:
         """End this attempt in error, with the text in the job's language."""
         return self._write(
             job,
@@ -146,9 +139,7 @@ class Claims(Changing):
             },
         )
 
-    def put_back(
-        self, job: Job, *, deaths: int = 0, bad_rounds: int = 0, forge_deaths: int = 0
-    ) -> Change | None:
+    def put_back(self, job: Job, *, deaths: int = 0, bad_rounds: int = 0, forge_deaths: int = 0) -> Change | None:
         """Return this attempt's job to its old place; the counters are raised by what is given."""
         values = {
             "status": Status.QUEUED,
@@ -178,11 +169,7 @@ class Claims(Changing):
 
 def held_by(job: Job) -> ColumnElement[bool]:
     """SQL: the row is still this attempt's (the fence of every write of a worker)."""
-    return (
-        (jobs.c.job_id == job.job_id)
-        & (jobs.c.status == Status.PROCESSING)
-        & (jobs.c.attempt == job.attempt)
-    )
+    return (jobs.c.job_id == job.job_id) & (jobs.c.status == Status.PROCESSING) & (jobs.c.attempt == job.attempt)
 
 
 def _ended() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, literal, select
 
 from shared.domain.errors import ErrorCode, JobFinished, NotFound, NotRetryable, error_text
 from shared.domain.identity import Identity
@@ -66,9 +66,7 @@ class Endings(Claims):
         with self._begin() as connection:
             return self._change(connection, held_by(job), cancelled(job.locale))
 
-    def retry_job(
-        self, job_id: str, identity: Identity, *, ticket: int, caps: Caps
-    ) -> Change:
+    def retry_job(self, job_id: str, identity: Identity, *, ticket: int, caps: Caps) -> Change:
         """Make a new job with `retry_of` on the same message.
 
         Raises NotFound, NotRetryable (not its message's newest, or not ended in error or
@@ -104,17 +102,12 @@ class Endings(Claims):
         """End the conversation's jobs as cancelled, then delete it all. Raises NotFound."""
         with self._begin() as connection:
             found = connection.execute(
-                select(conversations.c.user_id)
-                .where(conversations.c.id == conversation_id)
-                .with_for_update()
+                select(conversations.c.user_id).where(conversations.c.id == conversation_id).with_for_update()
             ).scalar_one_or_none()
             if found != identity.user_id:
                 raise NotFound()
             every = (
-                select(jobs)
-                .where(jobs.c.conversation_id == conversation_id)
-                .order_by(jobs.c.ticket)
-                .with_for_update()
+                select(jobs).where(jobs.c.conversation_id == conversation_id).order_by(jobs.c.ticket).with_for_update()
             )
             all_jobs = [job_of(row) for row in connection.execute(every)]
             ended = [self._end_now(connection, job) for job in all_jobs if not job.terminal]
@@ -131,9 +124,7 @@ class Endings(Claims):
     def _end_now(self, connection: Connection, job: Job) -> Change | None:
         unfinished = (jobs.c.job_id == job.job_id) & jobs.c.status.in_(UNFINISHED)
         was_waiting = job.status is Status.QUEUED
-        return self._change(
-            connection, unfinished, cancelled(job.locale), moved_line=was_waiting
-        )
+        return self._change(connection, unfinished, cancelled(job.locale), moved_line=was_waiting)
 
 
 def cancelled(locale: str) -> dict[str, Any]:
@@ -169,10 +160,5 @@ def _lock_message(connection: Connection, message_id: int) -> None:
 
 
 def _newest(connection: Connection, message_id: int) -> str | None:
-    newest = (
-        select(jobs.c.job_id)
-        .where(jobs.c.message_id == message_id)
-        .order_by(jobs.c.ticket.desc())
-        .limit(1)
-    )
+    newest = select(jobs.c.job_id).where(jobs.c.message_id == message_id).order_by(jobs.c.ticket.desc()).limit(1)
     return connection.execute(newest).scalar_one_or_none()

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.store.connected import Connected
 from shared.store.claims import Claimant
+from shared.store.connected import Connected
 from shared.store.tables import forge_leases, line_state, workers
 
 
@@ -107,22 +107,16 @@ class Fleet(Connected):
             row = connection.execute(upsert).one_or_none()
         return None if row is None else ForgeLease(*row)
 
-    def note_generation(
-        self, claimant: Claimant, *, task_id: str | None, job_timestamp: str | None
-    ) -> None:
+    def note_generation(self, claimant: Claimant, *, task_id: str | None, job_timestamp: str | None) -> None:
         """Record the generation that is ours on this Forge (None: none any more)."""
-        mine = (forge_leases.c.forge == claimant.forge) & (
-            forge_leases.c.boot_id == claimant.boot_id
-        )
+        mine = (forge_leases.c.forge == claimant.forge) & (forge_leases.c.boot_id == claimant.boot_id)
         values = {"task_id": task_id, "job_timestamp": job_timestamp}
         with self._begin() as connection:
             connection.execute(update(forge_leases).where(mine).values(**values))
 
     def release_forge(self, claimant: Claimant) -> None:
         """Give the lease up, so that another worker may drive this Forge at once."""
-        mine = (forge_leases.c.forge == claimant.forge) & (
-            forge_leases.c.boot_id == claimant.boot_id
-        )
+        mine = (forge_leases.c.forge == claimant.forge) & (forge_leases.c.boot_id == claimant.boot_id)
         gone = {"lease_until": func.clock_timestamp()}
         with self._begin() as connection:
             connection.execute(update(forge_leases).where(mine).values(**gone))

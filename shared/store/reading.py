@@ -86,9 +86,7 @@ class Reading(Connected):
         newest = jobs.c.finished_at.desc()
         return self._jobs(select(jobs).where(ended).order_by(newest).limit(limit))
 
-    def jobs_page(
-        self, *, user_id: str | None, status: str | None, before: int | None, limit: int
-    ) -> list[Job]:
+    def jobs_page(self, *, user_id: str | None, status: str | None, before: int | None, limit: int) -> list[Job]:
         """Return jobs newest ticket first, those of `user_id` (None: everyone's)."""
         query = select(jobs).order_by(jobs.c.ticket.desc()).limit(limit)
         conditions: list[ColumnElement[bool]] = []
@@ -117,11 +115,7 @@ class Reading(Connected):
 
     def counts(self) -> tuple[int, int]:
         """Return how many jobs wait and how many are processed."""
-        query = (
-            select(jobs.c.status, func.count())
-            .where(jobs.c.status.in_(UNFINISHED))
-            .group_by(jobs.c.status)
-        )
+        query = select(jobs.c.status, func.count()).where(jobs.c.status.in_(UNFINISHED)).group_by(jobs.c.status)
         with self._begin() as connection:
             found = {row[0]: row[1] for row in connection.execute(query)}
         return found.get(Status.QUEUED, 0), found.get(Status.PROCESSING, 0)
@@ -131,9 +125,7 @@ class Reading(Connected):
         if job.status is not Status.QUEUED:
             return 0
         place = tuple_(jobs.c.priority, jobs.c.ticket)
-        ahead = select(func.count()).where(
-            jobs.c.status == Status.QUEUED, place < tuple_(job.priority, job.ticket)
-        )
+        ahead = select(func.count()).where(jobs.c.status == Status.QUEUED, place < tuple_(job.priority, job.ticket))
         with self._begin() as connection:
             return int(connection.execute(ahead).scalar_one()) + 1
 
@@ -149,9 +141,7 @@ class Reading(Connected):
 
     def waiting(self, job_ids: Sequence[str]) -> list[Waiting]:
         """Return what the estimate needs of these jobs, in no order."""
-        query = select(jobs.c.job_id, jobs.c.user_id, jobs.c.username, jobs.c.params).where(
-            jobs.c.job_id.in_(job_ids)
-        )
+        query = select(jobs.c.job_id, jobs.c.user_id, jobs.c.username, jobs.c.params).where(jobs.c.job_id.in_(job_ids))
         with self._begin() as connection:
             return [Waiting(*row) for row in connection.execute(query)]
 
@@ -207,9 +197,7 @@ class Reading(Connected):
         with self._begin() as connection:
             return connection.execute(query).one_or_none() is not None
 
-    def messages_page(
-        self, conversation_id: str, *, before: int | None, limit: int
-    ) -> list[Message]:
+    def messages_page(self, conversation_id: str, *, before: int | None, limit: int) -> list[Message]:
         """Return the last `limit` messages before message id `before`, oldest first."""
         query = select(messages).where(messages.c.conversation_id == conversation_id)
         if before is not None:

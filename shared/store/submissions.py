@@ -83,16 +83,10 @@ class Submissions(Changing):
             raise TicketTaken(ticket) from error
 
 
-def insert_job(
-    connection: Connection, values: dict[str, Any], conversation_id: str, ticket: int
-) -> Job:
+def insert_job(connection: Connection, values: dict[str, Any], conversation_id: str, ticket: int) -> Job:
     """Insert a queued job and merge it into its message, whose content becomes pending."""
     priority = values["priority"]
-    ahead = (
-        select(func.count())
-        .where(jobs.c.status == Status.QUEUED, jobs.c.priority <= priority)
-        .scalar_subquery()
-    )
+    ahead = select(func.count()).where(jobs.c.status == Status.QUEUED, jobs.c.priority <= priority).scalar_subquery()
     statement = (
         insert(jobs)
         .values(
@@ -133,9 +127,7 @@ def _same_key(connection: Connection, new: NewJob) -> Job | None:
     if new.idempotency_key is None:
         return None
     row = connection.execute(
-        select(jobs).where(
-            jobs.c.user_id == new.user_id, jobs.c.idempotency_key == new.idempotency_key
-        )
+        select(jobs).where(jobs.c.user_id == new.user_id, jobs.c.idempotency_key == new.idempotency_key)
     ).one_or_none()
     if row is None:
         return None
@@ -160,9 +152,7 @@ def _conversation(connection: Connection, new: NewJob) -> str:
     if new.conversation_id is None:
         conversation_id = str(uuid4())
         title = " ".join(new.prompt.split())[:TITLE_CHARS]
-        connection.execute(
-            insert(conversations).values(id=conversation_id, user_id=new.user_id, title=title)
-        )
+        connection.execute(insert(conversations).values(id=conversation_id, user_id=new.user_id, title=title))
         return conversation_id
     mine = (
         update(conversations)

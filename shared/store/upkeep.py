@@ -39,11 +39,7 @@ class Upkeep(Endings):
         condition = (jobs.c.status == Status.PROCESSING) & (jobs.c.worker == worker)
         if not_boot is not None:
             condition &= jobs.c.boot_id != not_boot
-        statement = (
-            jobs.update()
-            .where(condition)
-            .values(lease_until=func.clock_timestamp() - timedelta(seconds=1))
-        )
+        statement = jobs.update().where(condition).values(lease_until=func.clock_timestamp() - timedelta(seconds=1))
         with self._begin() as connection:
             return int(connection.execute(statement).rowcount)
 
@@ -63,9 +59,7 @@ class Upkeep(Endings):
         """End jobs that waited longer than `ttl_s` in error; paused time does not count."""
         waited = func.date_part("epoch", func.clock_timestamp() - jobs.c.created_at)
         paused = select(paused_s_until_now()).select_from(line_state).scalar_subquery()
-        old = (jobs.c.status == Status.QUEUED) & (
-            waited - (paused - jobs.c.paused_s_before) > ttl_s
-        )
+        old = (jobs.c.status == Status.QUEUED) & (waited - (paused - jobs.c.paused_s_before) > ttl_s)
         code = ErrorCode.EXPIRED
         with self._begin() as connection:
             locked = select(jobs).where(old).limit(limit).with_for_update(skip_locked=True)
@@ -125,10 +119,6 @@ class Upkeep(Endings):
             return [job_of(row) for row in connection.execute(query)]
 
     def _processing(self, condition: ColumnElement[bool]) -> list[Job]:
-        query = (
-            select(jobs)
-            .where((jobs.c.status == Status.PROCESSING) & condition)
-            .order_by(jobs.c.ticket)
-        )
+        query = select(jobs).where((jobs.c.status == Status.PROCESSING) & condition).order_by(jobs.c.ticket)
         with self._begin() as connection:
             return [job_of(row) for row in connection.execute(query)]

@@ -13,14 +13,14 @@ from shared.domain.errors import (
     QueueFull,
     TooManyJobs,
 )
-from shared.domain.jobs import Priority, Stage, Status
+from shared.domain.jobs import Job, Priority, Stage, Status
 from shared.store import Caps, Claimant, Store, TicketTaken
 from tests.builders import ADMIN, ALICE, BOB, NO_CAPS, new_job, stored_job
 
 GPU1 = Claimant("gpu1@host", "boot-1", "http://forge")
 
 
-def claim(store: Store):
+def claim(store: Store) -> Job:
     change = store.claim(GPU1, lease_s=30)
     assert change is not None
     return change.job
@@ -136,9 +136,7 @@ def test_one_key_makes_one_job_also_when_eight_arrive_at_once(store: Store) -> N
     assert len({job_id for job_id, _ in results}) == 1
     assert sum(created for _, created in results) == 1
     with pytest.raises(IdempotencyConflict):
-        store.add_job(
-            new_job(idempotency_key="k", body_hash="other"), ticket=200, caps=NO_CAPS
-        )
+        store.add_job(new_job(idempotency_key="k", body_hash="other"), ticket=200, caps=NO_CAPS)
     store.add_job(new_job(BOB, idempotency_key="k", body_hash="x"), ticket=201, caps=NO_CAPS)
 
 

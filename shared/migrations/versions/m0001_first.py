@@ -18,13 +18,11 @@ branch_labels = None
 depends_on = None
 
 INDEXES = (
-    "CREATE INDEX jobs_waiting ON jobs (priority, ticket) INCLUDE (job_id, user_id)"
-    " WHERE status = 'queued'",
+    "CREATE INDEX jobs_waiting ON jobs (priority, ticket) INCLUDE (job_id, user_id) WHERE status = 'queued'",
     "CREATE INDEX jobs_leases ON jobs (lease_until) WHERE status = 'processing'",
     "CREATE INDEX jobs_owner ON jobs (user_id, ticket DESC)",
     "CREATE INDEX jobs_unfinished ON jobs (user_id) WHERE status IN ('queued', 'processing')",
-    "CREATE UNIQUE INDEX jobs_idempotency ON jobs (user_id, idempotency_key)"
-    " WHERE idempotency_key IS NOT NULL",
+    "CREATE UNIQUE INDEX jobs_idempotency ON jobs (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL",
     "CREATE INDEX jobs_changes ON jobs (change_seq)",
     "CREATE INDEX jobs_message ON jobs (message_id, ticket)",
     "CREATE INDEX jobs_conversation ON jobs (conversation_id)",
