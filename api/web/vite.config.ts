@@ -1,7 +1,7 @@
 /** How the page is built, served while developing, and tested. */
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
-import { buildInfo } from './buildInfo';
+import { buildInfo } from './buildInfo.ts';
 
 const API = process.env['FORGELINE_URL'] ?? 'http://127.0.0.1:8000';
 const API_PATHS = '^/(image|images|conversations|me|session|queue|healthz|readyz)(/|$|\\?)';

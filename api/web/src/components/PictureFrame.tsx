@@ -62,7 +62,7 @@ function FinalPicture({ job, onOpen }: { job: Job; onOpen?: () => void }) {
   const { t } = useWords();
   const [tries, setTries] = useState(0);
   const [state, setState] = useState<'loading' | 'loaded' | 'failed'>('loading');
-  const src = tries === 0 ? (job.image_url ?? '') : `${job.image_url}?again=${tries}`;
+  const src = tries === 0 ? (job.image_url ?? '') : `${job.image_url}#${tries}`;
   const reload = (): void => {
     setTries(tries + 1);
     setState('loading');
