@@ -7,6 +7,7 @@ that nobody took before the next one is rung expires.
 from pathlib import Path
 
 from celery import Celery, signals
+from celery.worker.consumer.mingle import Mingle
 from kombu import Queue
 
 from beat.tasks import add_tasks
@@ -14,6 +15,9 @@ from shared import logs, queues
 from shared.settings import Settings
 
 settings = Settings.from_env()
+
+#: Mingle has every start wait a second for the clocks and revoked tasks of other workers; we use neither.
+Mingle.compatible_transports = frozenset()
 
 
 def _every(task: str, seconds: float) -> dict[str, object]:

@@ -13,3 +13,11 @@ def migrate() -> None:
     if settings.database_url is None:
         raise click.ClickException("no database: set DATABASE_URL, or run this while `forgeline up` runs")
     store.migrate(settings.database_url)
+
+
+def must_migrate(database_url: str) -> bool:
+    """Tell whether there is anything to do; what cannot be told here, the command itself will tell."""
+    try:
+        return bool(store.pending_migrations(database_url))
+    except Exception:
+        return True

@@ -17,11 +17,12 @@ import click
 
 from cli.children import last_words
 from cli.embedded import EmbeddedServerError
+from cli.migrate import must_migrate
 from cli.ports import refusal
 from cli.supervisor import Supervisor
 from cli.up_folder import AlreadyUp, locked, turn_logs, write_addresses
 from cli.up_plan import Plan
-from cli.up_ready import everything_serves, servers_answer
+from cli.up_ready import api_serves, servers_answer
 from cli.up_terminal import follow, introduce, line, say
 from shared.settings import Settings, child_environment
 
@@ -94,7 +95,8 @@ class Up:
         for child in self._plan.app_children():
             self._app.append(child.name)
             self._supervisor.keep(child)
-        await everything_serves(self._plan)
+        await api_serves(self._plan.settings.url)
+        await self._supervisor.once(self._plan.question())
         line(f"ready: {self._plan.settings.url}")
         await follow(self._plan.logs / f"{name}.log" for name in self._supervisor.names)
 
@@ -103,6 +105,8 @@ class Up:
             server.prepare()
 
     async def _migrate(self) -> None:
+        if not await asyncio.to_thread(must_migrate, self._plan.addresses()["DATABASE_URL"]):
+            return
         migration = self._plan.migration()
         if await self._supervisor.once(migration) != 0:
             raise UpError(f"the database could not be migrated: {last_words(migration.log)} ({migration.log})")

@@ -4,6 +4,7 @@ The servers come first and go last: PostgreSQL, Redis and the demo renderer, eac
 application's processes get the addresses in their environment; queue, pool and concurrency come from each Celery app.
 """
 
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,12 @@ class Plan:
             port = str(urlsplit(self.demo_url).port)
             children.append(self._child("forge-demo", program("forgeline"), "forge-demo", "--port", port))
         return children
+
+    def question(self) -> Child:
+        """Return the one-shot that ends once every worker has answered."""
+        host = socket.gethostname()
+        names = [f"{name}@{host}" for name in (*self.gpu_names, MAINTENANCE)]
+        return self._child("ask", sys.executable, "-m", "cli.ask_workers", *names)
 
     def migration(self) -> Child:
         """Return the one-shot that brings the database to the present form."""

@@ -8,6 +8,7 @@ while it works, threads cannot be ended.
 from typing import Any
 
 from celery import Celery, signals
+from celery.worker.consumer.mingle import Mingle
 from kombu import Queue
 
 from shared import logs, queues
@@ -17,6 +18,9 @@ from worker.runner import Runner
 from worker.tasks import add_tasks
 
 settings = Settings.from_env()
+
+#: Mingle has every start wait a second for the clocks and revoked tasks of other workers; we use neither.
+Mingle.compatible_transports = frozenset()
 
 #: the node name, learned in the parent before it forks
 _node = {"name": "gpu"}
