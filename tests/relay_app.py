@@ -61,6 +61,8 @@ class FakeFeed:
         """Everything of one user."""
         rows = self._rows()
         jobs = [row["job"] for row in rows if f"id:{identity.user_id}" in row["audience"]]
+        places = {place.job_id: place.queue_position for place in self.line().places}
+        jobs = [job | {"queue_position": places.get(job["job_id"], 0)} for job in jobs]
         return {"jobs": jobs, "queue": self._queue(), "truncated": False}
 
     def line(self) -> LineView:

@@ -29,8 +29,14 @@ class Backstage:
 
     def __init__(self, redis_url: str) -> None:
         self.redis = redis.Redis.from_url(redis_url, decode_responses=True)
-        self._publisher = Publisher(redis_link.connect(redis_url))
+        self._link = redis_link.connect(redis_url)
+        self._publisher = Publisher(self._link)
         self._seq = 0
+
+    def close(self) -> None:
+        """Leave."""
+        self.redis.close()
+        self._link.close()
 
     def store(self, changed: dict[str, Any], audience: frozenset[str] = ALICE) -> None:
         """Commit a job's change, and tell nobody."""

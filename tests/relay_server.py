@@ -21,6 +21,7 @@ class RelayServer:
     def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
         self.process = process
         self.port = port
+        self._opened: list[websocket.WebSocket] = []
 
     def url(self, path: str) -> str:
         """An address of it."""
@@ -28,10 +29,16 @@ class RelayServer:
 
     def connect(self, token: str | None = None, **options: Any) -> websocket.WebSocket:
         """Open a socket, as `token` says."""
-        header = {"Authorization": f"Bearer {token}"} if token else {}
-        return websocket.create_connection(
-            f"ws://127.0.0.1:{self.port}/ws", header=header, timeout=options.pop("timeout", 15), **options
-        )
+        header = options.pop("header", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+        ws = websocket.create_connection(f"ws://127.0.0.1:{self.port}/ws", header=header, timeout=15, **options)
+        self._opened.append(ws)
+        return ws
+
+    def hang_up(self) -> None:
+        """Close every socket opened here, and wait until the server knows."""
+        while self._opened:
+            self._opened.pop().shutdown()
+        wait_for(lambda: self.census()["sockets"] == 0, what="the sockets to go")
 
     def census(self, *, collect: bool = False) -> dict[str, Any]:
         """What its process holds."""

@@ -1,21 +1,22 @@
 """Where everyone stands, computed once per process and told to those who moved.
 
 At most twice a second, the line is read once; each owner with a socket here gets its own moved places in one `queue`
-message. A change of held, paused or retry_at goes to every socket.
+message. A change of held, paused or retry_at goes to every socket. What moved is judged by what was told: to all by the
+last look, to a socket that had a snapshot since by that snapshot.
 """
 
 import logging
 from collections import defaultdict
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 import gevent
 from gevent.event import Event
 
 from api.relay.dispatcher import Dispatcher
 from api.relay.messages import QueueMove
-from api.relay.ports import Feed, LineView, Place
-from api.relay.room import Room
+from api.relay.ports import Feed, Place
+from api.relay.room import Room, Told
 from api.relay.session import Session
 from shared.domain.errors import ForgelineError
 from shared.domain.events import queue_moved
@@ -25,7 +26,6 @@ log = logging.getLogger(__name__)
 PACE_S = 0.5
 #: a worker may die, and a circuit may end its rest, without a word
 LOOK_EVERY_S = 2.0
-TOLD_TO_ALL = ("held", "paused", "retry_at")
 
 
 class Line:
@@ -35,8 +35,7 @@ class Line:
         self._feed = feed
         self._dispatcher = dispatcher
         self._room = room
-        self._places: dict[str, int] = {}
-        self._state: tuple[Any, ...] | None = None
+        self._told: Told | None = None
         #: set when the line may have moved
         self.moved = Event()
 
@@ -45,19 +44,24 @@ class Line:
         while True:
             self.moved.wait(LOOK_EVERY_S)
             self.moved.clear()
-            if self._room.registry or self._state is None:
+            if self._room.registry or self._told is None:
                 self._try_once()
             gevent.sleep(PACE_S)
 
     def once(self) -> None:
         """Read the line and tell who moved; raises ForgelineError."""
+        fresh = self._room.take_fresh()
         now = datetime.now(UTC)
-        line = self._feed.line()
-        moved = self._moved(line)
-        told = self._tell_owners(line.queue, moved, now)
-        if self._state_changed(line.queue):
-            message = QueueMove(queue_moved(line.queue, [], now))
-            self._dispatcher.deliver([one for one in self._room.registry.everyone() if one not in told], message)
+        queue, places = self._feed.line()
+        before, self._told = self._told, Told.of(queue, places)
+        teller = _Teller(self._dispatcher, queue, now)
+        for audience, theirs in _by_owner(places).items():
+            sockets = self._room.registry.audience(audience)
+            teller.places([one for one in sockets if one not in fresh], theirs, before)
+            for one in fresh.keys() & sockets:
+                teller.places([one], theirs, fresh[one])
+        for one in self._room.registry.everyone():
+            teller.state(one, fresh.get(one, before), self._told)
 
     def _try_once(self) -> None:
         try:
@@ -67,25 +71,37 @@ class Line:
         except Exception:
             log.exception("telling the line failed")
 
-    def _moved(self, line: LineView) -> list[Place]:
-        before = self._places
-        self._places = {place.job_id: place.queue_position for place in line.places}
-        return [place for place in line.places if before.get(place.job_id) != place.queue_position]
 
-    def _state_changed(self, queue: dict[str, Any]) -> bool:
-        before, self._state = self._state, tuple(queue.get(name) for name in TOLD_TO_ALL)
-        return before is not None and before != self._state
+class _Teller:
+    """Tells the places and the state of one look, each socket once."""
 
-    def _tell_owners(self, queue: dict[str, Any], moved: list[Place], now: datetime) -> set[Session]:
-        by_owner: dict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
-        for place in moved:
-            by_owner[place.audience].append(
+    def __init__(self, dispatcher: Dispatcher, queue: dict[str, object], now: datetime) -> None:
+        self._dispatcher = dispatcher
+        self._queue = queue
+        self._now = now
+        self._bare = QueueMove(queue_moved(queue, [], now))
+        self._done: set[Session] = set()
+
+    def places(self, sockets: Collection[Session], places: list[Place], before: Told | None) -> None:
+        """Tell `sockets` which of `places` are not as they were told before."""
+        known = before.places if before else {}
+        moved = [place for place in places if known.get(place.job_id) != place.queue_position]
+        if sockets and moved:
+            rows = [
                 {"job_id": place.job_id, "queue_position": place.queue_position, "eta_seconds": place.eta_seconds}
-            )
-        told: set[Session] = set()
-        for audience, places in by_owner.items():
-            sockets = self._room.registry.audience(audience)
-            if sockets:
-                self._dispatcher.deliver(sockets, QueueMove(queue_moved(queue, places, now)))
-                told.update(sockets)
-        return told
+                for place in moved
+            ]
+            self._dispatcher.deliver(sockets, QueueMove(queue_moved(self._queue, rows, self._now)))
+            self._done.update(sockets)
+
+    def state(self, socket: Session, before: Told | None, now: Told) -> None:
+        """Tell `socket` if held, paused or retry_at is not as it was told before."""
+        if before is not None and before.state != now.state and socket not in self._done:
+            self._dispatcher.deliver([socket], self._bare)
+
+
+def _by_owner(places: Iterable[Place]) -> dict[frozenset[str], list[Place]]:
+    owners: dict[frozenset[str], list[Place]] = defaultdict(list)
+    for place in places:
+        owners[place.audience].append(place)
+    return owners

@@ -1,13 +1,14 @@
 """What the sockets of one process share."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
 from api.metrics_relay import WEBSOCKETS_OPEN
 from api.relay.clocks import Deadlines, Turns
-from api.relay.ports import Feed, TokenReader
+from api.relay.ports import Feed, Place, TokenReader
 from api.relay.registry import Registry
 from shared.domain.identity import Identity
 
@@ -17,6 +18,29 @@ if TYPE_CHECKING:
 #: so many snapshots are read from the store at the same time
 READERS = 8
 HEARTBEAT_SLOTS = 20
+#: of the line's totals, what every socket is told when it changes
+TOLD_TO_ALL = ("held", "paused", "retry_at")
+
+
+class Told(NamedTuple):
+    """What was told of the line: the places of jobs, and held, paused and retry_at."""
+
+    places: dict[str, int]
+    state: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, queue: dict[str, Any], places: Iterable[Place]) -> Self:
+        """Return what a look at the line tells."""
+        return cls({place.job_id: place.queue_position for place in places}, _state(queue))
+
+    @classmethod
+    def by_snapshot(cls, view: dict[str, Any]) -> Self:
+        """Return what a snapshot tells."""
+        return cls({job["job_id"]: job.get("queue_position", 0) for job in view["jobs"]}, _state(view["queue"]))
+
+
+def _state(queue: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(queue.get(name) for name in TOLD_TO_ALL)
 
 
 class Room:
@@ -36,6 +60,7 @@ class Room:
         self.reading = BoundedSemaphore(READERS)
         #: set when a member has come whose presence Redis does not know yet
         self.came = Event()
+        self._fresh: dict[Session, Told] = {}
 
     @property
     def local(self) -> bool:
@@ -54,7 +79,18 @@ class Room:
         before = len(self.registry)
         self.registry.remove(session)
         self.turns.remove(session)
+        self._fresh.pop(session, None)
         WEBSOCKETS_OPEN.dec(before - len(self.registry))
+
+    def snapshot_told(self, session: "Session", view: dict[str, Any]) -> None:
+        """Remember, until the next look at the line, what a socket's snapshot told."""
+        if not session.connection.closing:
+            self._fresh[session] = Told.by_snapshot(view)
+
+    def take_fresh(self) -> dict["Session", Told]:
+        """Return what snapshots told since the last look, and forget it."""
+        fresh, self._fresh = self._fresh, {}
+        return fresh
 
     def describe(self, identity: Identity) -> dict[str, Any]:
         """Return the user as GET /me tells it."""

@@ -183,6 +183,7 @@ class Session:
             return True
         stamps = {job["job_id"]: stamp_of(job) for job in view["jobs"]}
         self._told_at = monotonic()
+        self._room.snapshot_told(self, view)
         outbox.release(Message.of({"type": EventType.SNAPSHOT.value, **view}), partial(_is_newer, stamps, began))
         return True
 
