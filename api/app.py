@@ -62,7 +62,13 @@ def compose(settings: Settings) -> Context:
     store = Store(str(settings.database_url))
     index = LineIndex(redis)
     previews = Previews(redis_link.connect(redis_url, decode=False))
-    live = LiveViews(store=store, index=index, previews=previews, seen_within_s=settings.lease_s)
+    live = LiveViews(
+        store=store,
+        index=index,
+        previews=previews,
+        seen_within_s=settings.lease_s,
+        fair=settings.fair_share,
+    )
     announcer = Announcer(index=index, live=live, publisher=Publisher(redis))
     bell = BackgroundBell(Bell(redis_url))
     caps = Caps(max_queue=settings.max_queue, max_jobs_per_user=settings.max_jobs_per_user)
@@ -72,9 +78,7 @@ def compose(settings: Settings) -> Context:
         store=store,
         live=live,
         announcer=announcer,
-        processor=Processor(
-            store=store, index=index, bell=bell, announcer=announcer, live=live, caps=caps
-        ),
+        processor=Processor(store=store, index=index, bell=bell, announcer=announcer, live=live, caps=caps),
         images=open_image_store(settings.image_store),
         previews=previews,
         bell=bell,

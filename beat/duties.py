@@ -34,7 +34,13 @@ def compose(settings: Settings) -> Duties:
     store = Store(str(settings.database_url), pool_size=2)
     index = LineIndex(redis)
     previews = Previews(redis_link.connect(redis_url, decode=False))
-    live = LiveViews(store=store, index=index, previews=previews, seen_within_s=settings.lease_s)
+    live = LiveViews(
+        store=store,
+        index=index,
+        previews=previews,
+        seen_within_s=settings.lease_s,
+        fair=settings.fair_share,
+    )
     return Duties(
         settings=settings,
         store=store,

@@ -12,7 +12,7 @@ from cli.embedded_redis import EmbeddedRedis
 from cli.ports import free_port
 from shared.store.connected import driver_url
 
-TABLES = "conversations, messages, jobs, workers, forge_leases, webhook_outbox"
+TABLES = "conversations, messages, jobs, workers, forge_leases, user_turns, webhook_outbox"
 EMPTY = (
     f"TRUNCATE {TABLES} RESTART IDENTITY CASCADE",
     "UPDATE line_state SET paused = false, paused_at = NULL, paused_s = 0, epoch = ''",

@@ -53,7 +53,13 @@ class Runner:
         self._bell = Bell(redis_url)
         previews = Previews(redis_link.connect(redis_url, decode=False))
         index = LineIndex(redis)
-        live = LiveViews(store=self._store, index=index, previews=previews, seen_within_s=settings.lease_s)
+        live = LiveViews(
+            store=self._store,
+            index=index,
+            previews=previews,
+            seen_within_s=settings.lease_s,
+            fair=settings.fair_share,
+        )
         announcer = Announcer(index=index, live=live, publisher=Publisher(redis))
         circuit = Circuit(
             forge_url,
@@ -128,7 +134,7 @@ class Runner:
             self._work(job)
 
     def _claim(self) -> Job | None:
-        change = self._store.claim(self._claimant, lease_s=self._settings.lease_s)
+        change = self._store.claim(self._claimant, lease_s=self._settings.lease_s, fair=self._settings.fair_share)
         self._bench.announcer.publish(change)
         return None if change is None else change.job
 

@@ -49,13 +49,14 @@ class Estimator:
         self._rates: list[float] = []
         for sample in samples:
             rate = sample.run_s / work(sample.params)
-            _keep(self._same.setdefault(_kind(sample.params), []), sample.run_s)
-            _keep(self._model_rates.setdefault(sample.params.get("model"), []), rate)
+            for model in {sample.params.get("model"), None}:  # None: the one loaded now
+                _keep(self._same.setdefault(_kind(sample.params, model), []), sample.run_s)
+                _keep(self._model_rates.setdefault(model, []), rate)
             _keep(self._rates, rate)
 
     def run(self, params: Mapping[str, Any]) -> Range | None:
         """Return how long a run of `params` takes, in seconds, or None when not known."""
-        same = self._same.get(_kind(params), [])
+        same = self._same.get(_kind(params, params.get("model")), [])
         if len(same) >= MIN_SAMPLES:
             return _range(same, 1.0)
         rates = self._model_rates.get(params.get("model"), [])
@@ -108,8 +109,8 @@ def work(params: Mapping[str, Any]) -> float:
     return max(1.0, float(params["steps"] * params["width"] * params["height"]))
 
 
-def _kind(params: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(params.get(name) for name in ("model", "steps", "width", "height"))
+def _kind(params: Mapping[str, Any], model: object) -> tuple[object, ...]:
+    return (model, params.get("steps"), params.get("width"), params.get("height"))
 
 
 def _keep(values: list[float], value: float) -> None:

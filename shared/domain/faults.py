@@ -26,8 +26,10 @@ _BLANK = r"\x00-\x20\x7f\x85\xa0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2
 SAYING_PATTERN = rf"^[^\x00]*[^{_BLANK}][^\x00]*$"
 
 WEB_PATTERN = r"^https?://[^\x00]*$"
+#: A place in the line of arrival, as the cursor of a list of jobs; below the largest bigint.
+TICKET_PATTERN = r"^[0-9]{1,18}$"
 
-_PATTERN_CODES = {TEXT_PATTERN: "bad_characters", SAYING_PATTERN: "empty", WEB_PATTERN: "bad_url"}
+_PATTERN_CODES = {TEXT_PATTERN: "bad_characters", SAYING_PATTERN: "empty", WEB_PATTERN: "bad_url", TICKET_PATTERN: "bad_cursor"}
 _CODES = {
     "missing": "required",
     "extra_forbidden": "unknown_field",

@@ -9,14 +9,18 @@ from shared.store.changing import Change
 from shared.store.claims import Claimant, Renewal
 from shared.store.connected import StoreUnavailable
 from shared.store.endings import Removed
+from shared.store.figures import Census, Figures, PendingCallbacks
 from shared.store.fleet import Fleet, ForgeLease, LineState, WorkerState
+from shared.store.outbox import Callback, Outbox
 from shared.store.reading import Conversation, Duration, Message, Reading, Waiting
 from shared.store.schema import migrate, pending_migrations
 from shared.store.submissions import Caps, NewJob, Submissions, TicketTaken
 from shared.store.upkeep import Upkeep
 
 __all__ = [
+    "Callback",
     "Caps",
+    "Census",
     "Change",
     "Claimant",
     "Conversation",
@@ -25,6 +29,7 @@ __all__ = [
     "LineState",
     "Message",
     "NewJob",
+    "PendingCallbacks",
     "Removed",
     "Renewal",
     "Store",
@@ -37,5 +42,5 @@ __all__ = [
 ]
 
 
-class Store(Submissions, Upkeep, Fleet, Reading):
+class Store(Submissions, Upkeep, Fleet, Figures, Outbox, Reading):
     """All concerns over one engine; one instance per process."""

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, extract, func, literal, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, extract, func, literal, select, update
 
 from shared.domain.errors import ErrorCode, error_text
 from shared.domain.jobs import Job, Stage, Status
+from shared.store import turns
 from shared.store.changing import Change, Changing
-from shared.store.tables import jobs, line_state
+from shared.store.tables import jobs
+from shared.store.turns import paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,37 +37,22 @@ class Renewal:
 class Claims(Changing):
     """Jobs that are being worked."""
 
-    def claim(self, claimant: Claimant, *, lease_s: float) -> Change | None:
-        """Take the first waiting job, or None: nothing waits, or the line is paused."""
-        first = (
-            select(jobs.c.job_id)
-            .where(jobs.c.status == Status.QUEUED, ~_paused())
-            .order_by(jobs.c.priority, jobs.c.ticket)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-            .scalar_subquery()
-        )
+    def claim(self, claimant: Claimant, *, lease_s: float, fair: bool = False) -> Change | None:
+        """Take the first waiting job, or None: nothing waits, or the line is paused.
+
+        `fair`: the first is that of the least recently served user (see `turns`).
+        """
         with self._begin() as connection:
-            return self._change(
+            first = turns.first_in_turn(connection) if fair else _first_come()
+            change = self._change(
                 connection,
                 (jobs.c.job_id == first) & (jobs.c.status == Status.QUEUED),
-                {
-                    "status": Status.PROCESSING,
-                    "stage": Stage.LOADING,
-                    "progress": 0,
-                    "attempt": jobs.c.attempt + 1,
-                    "worker": claimant.worker,
-                    "boot_id": claimant.boot_id,
-                    "forge": claimant.forge,
-                    "task_id": None,
-                    "forge_loading": False,
-                    "lease_until": _from_now(lease_s),
-                    "started_at": func.clock_timestamp(),
-                    "alive_at": func.clock_timestamp(),
-                    "sampling_at": None,
-                },
+                _claimed(claimant, lease_s),
                 moved_line=True,
             )
+            if fair and change is not None:
+                turns.take_turn(connection, change.job)
+            return change
 
     def renew_lease(self, job: Job, *, lease_s: float) -> Renewal | None:
         """Extend the lease of this attempt; None when the job is no longer ours."""
@@ -152,24 +139,51 @@ class Claims(Changing):
             "lease_until": None,
             "forge_loading": False,
         }
-        return self._write(job, values, ~jobs.c.cancel_requested, moved_line=True)
-
-    def _write(
-        self,
-        job: Job,
-        values: dict[str, Any],
-        also: ColumnElement[bool] | None = None,
-        *,
-        moved_line: bool = False,
-    ) -> Change | None:
-        condition = held_by(job) if also is None else held_by(job) & also
         with self._begin() as connection:
-            return self._change(connection, condition, values, moved_line=moved_line)
+            unasked = held_by(job) & ~jobs.c.cancel_requested
+            change = self._change(connection, unasked, values, moved_line=True)
+            if change is not None:
+                turns.give_turn_back(connection, job)
+            return change
+
+    def _write(self, job: Job, values: dict[str, Any]) -> Change | None:
+        with self._begin() as connection:
+            return self._change(connection, held_by(job), values)
 
 
 def held_by(job: Job) -> ColumnElement[bool]:
     """SQL: the row is still this attempt's (the fence of every write of a worker)."""
     return (jobs.c.job_id == job.job_id) & (jobs.c.status == Status.PROCESSING) & (jobs.c.attempt == job.attempt)
+
+
+def _first_come() -> ScalarSelect[str]:
+    """SQL: the first of (priority, ticket), passing over a row that is being changed."""
+    return (
+        select(jobs.c.job_id)
+        .where(jobs.c.status == Status.QUEUED, ~paused())
+        .order_by(jobs.c.priority, jobs.c.ticket)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+
+
+def _claimed(claimant: Claimant, lease_s: float) -> dict[str, Any]:
+    return {
+        "status": Status.PROCESSING,
+        "stage": Stage.LOADING,
+        "progress": 0,
+        "attempt": jobs.c.attempt + 1,
+        "worker": claimant.worker,
+        "boot_id": claimant.boot_id,
+        "forge": claimant.forge,
+        "task_id": None,
+        "forge_loading": False,
+        "lease_until": _from_now(lease_s),
+        "started_at": func.clock_timestamp(),
+        "alive_at": func.clock_timestamp(),
+        "sampling_at": None,
+    }
 
 
 def _ended() -> dict[str, Any]:
@@ -183,7 +197,3 @@ def _ended() -> dict[str, Any]:
 
 def _from_now(seconds: float) -> ColumnElement[Any]:
     return func.clock_timestamp() + literal(timedelta(seconds=seconds))
-
-
-def _paused() -> ColumnElement[bool]:
-    return select(line_state.c.paused).scalar_subquery()

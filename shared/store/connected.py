@@ -22,7 +22,7 @@ CONNECT_S = 2
 POOL_WAIT_S = 2
 
 #: columns of `jobs` that are not fields of Job
-_ROW_ONLY = frozenset({"paused_s_before"})
+_ROW_ONLY = frozenset({"paused_s_before", "turn_before"})
 _COLUMNS = tuple(jobs.c.keys())
 
 

@@ -5,7 +5,7 @@ replaces the other. It records the generation known to be ours, so that the next
 can tell a dead worker's ghost from someone else's picture.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -83,7 +83,8 @@ class Fleet(Connected):
     def live_workers(self, seen_within_s: float) -> list[WorkerState]:
         """Return the workers heard of in the last seconds, by name."""
         since = func.clock_timestamp() - literal(timedelta(seconds=seen_within_s))
-        query = select(workers).where(workers.c.seen_at > since).order_by(workers.c.name)
+        told = [workers.c[entry.name] for entry in fields(WorkerState)]
+        query = select(*told).where(workers.c.seen_at > since).order_by(workers.c.name)
         with self._begin() as connection:
             return [WorkerState(**row._mapping) for row in connection.execute(query)]
 

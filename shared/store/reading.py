@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 
 from shared.domain.identity import Identity, audience_of
 from shared.domain.jobs import UNFINISHED, Job, Status
+from shared.domain.line import Standing, in_turn
 from shared.store.connected import Connected, job_of
-from shared.store.tables import conversations, jobs, messages
+from shared.store.tables import conversations, jobs, messages, user_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,16 @@ class Reading(Connected):
         )
         with self._begin() as connection:
             return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+    def fair_line(self) -> list[str]:
+        """Return the whole line in the order in which users served in turn are served."""
+        standings = select(jobs.c.priority, jobs.c.ticket, jobs.c.job_id, jobs.c.user_id).where(
+            jobs.c.status == Status.QUEUED
+        )
+        with self._begin() as connection:
+            waiting = [Standing(*row) for row in connection.execute(standings)]
+            turns = {row[0]: row[1] for row in connection.execute(select(user_turns))}
+        return in_turn(waiting, turns)
 
     def waiting(self, job_ids: Sequence[str]) -> list[Waiting]:
         """Return what the estimate needs of these jobs, in no order."""

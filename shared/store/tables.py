@@ -5,6 +5,7 @@
 | conversations  | a thread of messages, owned by one user                               |
 | messages       | what a person or the bot said; `extra_metadata` holds the job's state |
 | jobs           | one request for one image; the truth about the waiting line           |
+| user_turns     | when a user was last served, for FAIR_SHARE                           |
 | workers        | one GPU worker: its Forge, its circuit, what it runs, when it was seen |
 | forge_leases   | the right to drive one Forge, and the generation known to be ours     |
 | line_state     | the single row of the line: paused, and for how long so far           |
@@ -122,7 +123,15 @@ jobs = Table(
     _flag("forge_loading"),
     Column("load_s", Double),
     Column("run_s", Double),
+    _moment("turn_before"),
     Column("paused_s_before", Double, nullable=False, server_default=text("0")),
+)
+
+user_turns = Table(
+    "user_turns",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    _moment("served_at", required=True),
 )
 
 workers = Table(
@@ -139,6 +148,7 @@ workers = Table(
     Column("job_id", Text),
     Column("lists", JSONB),
     _moment("seen_at", required=True),
+    Column("figures", Text),
 )
 
 forge_leases = Table(
@@ -174,4 +184,5 @@ webhook_outbox = Table(
     _moment("next_at", required=True),
     _moment("created_at", required=True),
     _moment("delivered_at"),
+    _moment("given_up_at"),
 )
