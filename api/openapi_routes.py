@@ -1,14 +1,15 @@
 """Every route in a table: what it takes and what it answers, each by the declaration that is at work there."""
 
 from api import answers, queries
-from api.openapi_parts import BINARY, TEXT, Reply, Route, json_of, ok
+from api.openapi_parts import BINARY, TEXT, Content, Reply, Route, json_of, ok
 from api.routes.session import SessionRequest
 from shared.domain.errors import ErrorCode as Code
 from shared.domain.params import GenerateRequest
 
 JOB = json_of(answers.JobAnswer)
 LOCATION = ("Location",)
-PICTURE = Reply("The picture.", {"image/png": BINARY}, ("ETag", "Content-Disposition"))
+PIXELS: Content = {"image/png": BINARY, "image/webp": BINARY}
+PICTURE = Reply("The picture.", PIXELS, ("ETag", "Content-Disposition"))
 
 FORGOTTEN = Reply("Gone.", {}, ("Set-Cookie",))
 PAGE = Reply("A page.", {"text/html": TEXT})
@@ -105,7 +106,7 @@ ROUTES = (
         "A stored image",
         {
             200: PICTURE,
-            206: Reply("The part that was asked for.", {"image/png": BINARY}, ("Content-Range", "ETag")),
+            206: Reply("The part that was asked for.", PIXELS, ("Content-Range", "ETag")),
             304: Reply("Not changed."),
         },
         query=queries.ImageQuery,

@@ -15,8 +15,9 @@ from werkzeug.wrappers import Request
 
 from api.body import validated
 from shared.domain.errors import FieldFault, InvalidRequest
-from shared.domain.faults import SAYING_PATTERN, shown_name
+from shared.domain.faults import SAYING_PATTERN, TICKET_PATTERN, shown_name
 from shared.domain.jobs import Status
+from shared.images import THUMBNAIL_WIDTHS
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -24,9 +25,9 @@ MAX_WAIT_S = 30
 MAX_MESSAGE_ID = 2**63 - 1
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 MAX_KEY_CHARS = 255
-MIN_THUMBNAIL, MAX_THUMBNAIL = 16, 1024
 
 Flag = Literal["0", "1"]
+Width = Literal[THUMBNAIL_WIDTHS]  # type: ignore[valid-type]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many at most.")]
 Cursor = Annotated[
     str | None,
@@ -34,7 +35,7 @@ Cursor = Annotated[
 ]
 
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
-_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,3})?")
 
 
 class Query(BaseModel):
@@ -56,7 +57,7 @@ class JobsQuery(Query):
 
     status: Annotated[Literal[tuple(Status)] | None, Field(description="Only these.")] = None  # type: ignore[valid-type]
     limit: Limit = DEFAULT_LIMIT
-    cursor: Cursor = None
+    cursor: Annotated[str | None, Field(pattern=TICKET_PATTERN, description="`next_cursor` of the page before.")] = None
     all: Annotated[Flag, Field(description="1: everybody's, for admins.")] = "0"
 
 
@@ -84,9 +85,7 @@ class ImageQuery(Query):
     """GET /images/{name}."""
 
     download: Annotated[Flag, Field(description="1: to be saved as a file.")] = "0"
-    w: Annotated[
-        int | None, Field(ge=MIN_THUMBNAIL, le=MAX_THUMBNAIL, description="A thumbnail so many pixels wide.")
-    ] = None
+    w: Annotated[Width | None, Field(description="A thumbnail so many pixels wide, as WebP.")] = None
 
 
 class PreviewQuery(Query):
@@ -100,9 +99,7 @@ Asked = TypeVar("Asked", bound=Query)
 
 def parse_query(given: MultiDict[str, str], model: type[Asked]) -> Asked:
     """Return the parameters as their declaration; raises InvalidRequest with every fault."""
-    doubled = [
-        FieldFault(shown_name([name]), "duplicate_key") for name, values in given.lists() if len(values) > 1
-    ]
+    doubled = [FieldFault(shown_name([name]), "duplicate_key") for name, values in given.lists() if len(values) > 1]
     return validated(_numbers_read(given, model), model, doubled)
 
 
@@ -111,12 +108,20 @@ def _numbers_read(given: Mapping[str, str], model: type[Query]) -> dict[str, Any
     values: dict[str, Any] = dict(given.items())
     for name, text in values.items():
         field = model.model_fields.get(name)
-        kinds = {field.annotation, *get_args(field.annotation)} if field else set()
+        kinds = _kinds(field.annotation) if field else set()
         if int in kinds and _WHOLE.fullmatch(text):
             values[name] = int(text)
         elif float in kinds and _DECIMAL.fullmatch(text):
             values[name] = float(text)
     return values
+
+
+def _kinds(annotation: Any) -> set[type]:
+    """Return the types a declaration takes, looking into unions and literals."""
+    parts = get_args(annotation)
+    if not parts:
+        return {annotation if isinstance(annotation, type) else type(annotation)}
+    return set().union(*(_kinds(part) for part in parts))
 
 
 def idempotency_key(asking: Request) -> str | None:

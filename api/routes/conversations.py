@@ -33,7 +33,7 @@ def listing() -> Response:
     )
 
 
-@conversations.get("/conversations/<path:conversation_id>/messages")
+@conversations.get("/conversations/<conversation_id>/messages")
 def messages(conversation_id: str) -> Response:
     """List a conversation's last messages, oldest first."""
     asked = parse_query(request.args, MessagesQuery)
@@ -49,7 +49,7 @@ def messages(conversation_id: str) -> Response:
     return as_json({"messages": views, "has_more": more})
 
 
-@conversations.delete("/conversations/<path:conversation_id>")
+@conversations.delete("/conversations/<conversation_id>")
 def delete(conversation_id: str) -> Response:
     """Delete a conversation with its jobs, messages and images."""
     parse_query(request.args, Query)

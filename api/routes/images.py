@@ -10,7 +10,7 @@ from api.context import context
 from api.queries import ImageQuery, parse_query
 from shared.domain.errors import NotFound
 from shared.domain.jobs import Job
-from shared.images import ImageMissing
+from shared.images import THUMBNAIL_TYPE, ImageMissing
 
 images = Blueprint("images", __name__)
 
@@ -44,7 +44,7 @@ def image(name: str) -> Response:
     asked = parse_query(request.args, ImageQuery)
     job = _mine(name)
     content = _content(name, asked.w)
-    response = Response(content, mimetype="image/png")
+    response = Response(content, mimetype=THUMBNAIL_TYPE if asked.w else "image/png")
     response.headers["Cache-Control"] = PRIVATE
     response.set_etag(f"{name}-{asked.w or 'full'}")
     if asked.download == "1":
@@ -73,8 +73,6 @@ def file_name(job: Job) -> str:
 
 def _mine(name: str) -> Job:
     job = context().store.image_owner(name) if name.isprintable() else None
-    if job is None or job.image_expired:
-        raise NotFound
-    if not (job.belongs_to(current_identity()) or current_identity().is_admin):
+    if job is None or job.image_expired or not job.belongs_to(current_identity()):
         raise NotFound
     return job

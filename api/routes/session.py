@@ -26,7 +26,7 @@ class SessionRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    token: Annotated[str, Field(min_length=1, max_length=MAX_TOKEN_CHARS, pattern=TEXT_PATTERN)]
+    token: Annotated[str | None, Field(min_length=1, max_length=MAX_TOKEN_CHARS, pattern=TEXT_PATTERN)] = None
 
 
 def me_view(identity: Identity, auth_mode: str) -> dict[str, object]:
@@ -52,10 +52,13 @@ def session_routes(authenticator: Authenticator) -> Blueprint:
     def sign_in() -> Response:
         parse_query(request.args, Query)
         refuse_cross_site(request, authenticator)
-        token = bearer_of(request) or _token_in_body(authenticator)
-        identity = authenticator.from_token(token)
+        in_body = _token_in_body()
+        token = bearer_of(request) or in_body
+        if token is None and authenticator.mode == "jwt":
+            raise Unauthenticated
+        identity = authenticator.from_token(token or "")
         answer = jsonify(me_view(identity, authenticator.mode))
-        if authenticator.mode == "jwt":
+        if token and authenticator.mode == "jwt":
             set_session_cookie(answer, token, identity, secure=request.is_secure)
         return answer
 
@@ -68,9 +71,7 @@ def session_routes(authenticator: Authenticator) -> Blueprint:
     return routes
 
 
-def _token_in_body(authenticator: Authenticator) -> str:
-    if request.content_length or request.mimetype:
-        return parse_model(read_json(request), SessionRequest).token
-    if authenticator.mode == "local":
-        return ""
-    raise Unauthenticated
+def _token_in_body() -> str | None:
+    if not request.get_data():
+        return None
+    return parse_model(read_json(request), SessionRequest).token

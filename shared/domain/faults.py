@@ -29,7 +29,12 @@ WEB_PATTERN = r"^https?://[^\x00]*$"
 #: A place in the line of arrival, as the cursor of a list of jobs; below the largest bigint.
 TICKET_PATTERN = r"^[0-9]{1,18}$"
 
-_PATTERN_CODES = {TEXT_PATTERN: "bad_characters", SAYING_PATTERN: "empty", WEB_PATTERN: "bad_url", TICKET_PATTERN: "bad_cursor"}
+_PATTERN_CODES = {
+    TEXT_PATTERN: "bad_characters",
+    SAYING_PATTERN: "empty",
+    WEB_PATTERN: "bad_url",
+    TICKET_PATTERN: "bad_cursor",
+}
 _CODES = {
     "missing": "required",
     "extra_forbidden": "unknown_field",
@@ -104,6 +109,6 @@ def _bounds(model: type[BaseModel], name: str) -> dict[str, object]:
 def _choices(model: type[BaseModel], name: str) -> list[str]:
     def leaves(annotation: Any) -> list[str]:
         parts = get_args(annotation)
-        return [text for part in parts for text in ([part] if isinstance(part, str) else leaves(part))]
+        return [text for part in parts for text in ([str(part)] if isinstance(part, str | int) else leaves(part))]
 
     return leaves(model.model_fields[name].annotation)
