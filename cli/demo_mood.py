@@ -61,6 +61,7 @@ class Mood:
     haze: Colour
     near: Colour
     aurora: bool
+    lighthouse: bool
     cloudiness: float
 
     @property
@@ -80,8 +81,9 @@ def read(prompt: str, rng: random.Random) -> Mood:
     place = _named(words, _PLACE_WORDS) or rng.choice(["hills", "mountains", "sea", "forest", "mountains", "sea"])
     hour = _named(words, _HOUR_WORDS) or rng.choice(["dawn", "golden", "sunset", "sunset", "dusk", "night", "day"])
     sky, light, cloud, haze, near = _HOURS[hour]
+    stormy = hour == "storm" or _mentions(words, "storm", "firtina")
     lit, shade = cloud.split()
-    asked = any(word.startswith(("aurora", "kutup")) for word in words)
+    asked = _mentions(words, "aurora", "kutup")
     return Mood(
         place=place,  # type: ignore[arg-type]  # the keys of _PLACE_WORDS are the places
         hour=hour,
@@ -92,8 +94,13 @@ def read(prompt: str, rng: random.Random) -> Mood:
         haze=rgb(haze),
         near=rgb(near),
         aurora=asked or (hour == "night" and place in ("mountains", "forest", "sea") and rng.random() < 0.45),
-        cloudiness=rng.uniform(0.25, 0.75) if hour != "storm" else 0.95,
+        lighthouse=_mentions(words, "lighthouse", "fener"),
+        cloudiness=rng.uniform(0.25, 0.75) if not stormy else 0.95,
     )
+
+
+def _mentions(words: list[str], *stems: str) -> bool:
+    return any(word.startswith(stems) for word in words)
 
 
 def _named(words: list[str], table: dict[str, str]) -> str | None:

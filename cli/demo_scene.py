@@ -7,7 +7,7 @@ import random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from cli import demo_city, demo_land, demo_water
+from cli import demo_city, demo_coast, demo_land, demo_water
 from cli.demo_label import labelled
 from cli.demo_mood import Mood, read
 from cli.demo_noise import dice, grain
@@ -58,6 +58,9 @@ def _with_place(rng: random.Random, image: Image.Image, mood: Mood, horizon: int
 
 def _by_the_water(rng: random.Random, image: Image.Image, mood: Mood, horizon: int, sun_x: int) -> Image.Image:
     if mood.place == "sea":
+        if mood.lighthouse:
+            image = demo_coast.lighthouse(rng, image, mood, horizon, sun_x)
+            return demo_water.flooded(rng, image, mood, horizon, sun_x)
         image = demo_land.hills(rng, image, mood, horizon - int(image.height * 0.03), 2)
         return demo_water.boat(rng, demo_water.flooded(rng, image, mood, horizon, sun_x), mood, horizon)
     shore = horizon + int(image.height * 0.04)

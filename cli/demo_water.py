@@ -9,7 +9,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from cli.demo_colour import coloured, dimmed, levels, mix, upright
 from cli.demo_mood import Mood
-from cli.demo_noise import clouds
+from cli.demo_noise import clouds, shifted
 
 #: How much of the light's path is seen; by day and under clouds the water shines all over.
 _SHINE = {"storm": 0.35, "day": 0.4, "winter": 0.5}
@@ -83,7 +83,7 @@ def _rippled(rng: random.Random, mirror: Image.Image) -> Image.Image:
         tall = max(1.0, near * deep / 55)
         shift = int((math.sin(phase + y / (2 + 9 * near)) + rng.uniform(-0.8, 0.8)) * width * 0.016 * (0.15 + near))
         strip = mirror.crop((0, int(y), width, int(y + tall) + 1))
-        water.paste(ImageChops.offset(strip, shift, 0), (0, int(y)))
+        water.paste(shifted(strip, shift, 0), (0, int(y)))
         y += tall
     return water.filter(ImageFilter.GaussianBlur(max(0.6, deep / 400)))
 
