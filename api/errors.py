@@ -96,12 +96,17 @@ def _foreign(error: HTTPException) -> Response:
     code = error.code or 500
     if code < 400:  # a redirect of the router is an answer, not a fault
         return Response(error.get_body(), code, error.get_headers())
-    if code == HTTPStatus.BAD_REQUEST:
-        return answer(InvalidRequest(status=400))
-    mine = answer(_FOREIGN.get(code, Internal)())
-    allowed = getattr(error, "valid_methods", None)
-    if allowed:
-        mine.headers["Allow"] = ", ".join(sorted(allowed))
+    known = _FOREIGN.get(code)
+    if known is None:
+        return _telling(answer(InvalidRequest(status=code) if code < 500 else Internal()), error)
+    return _telling(answer(known()), error)
+
+
+def _telling(mine: Response, error: HTTPException) -> Response:
+    told = dict(error.get_headers())
+    for name in ("Allow", "Content-Range"):
+        if name in told:
+            mine.headers[name] = told[name]
     return mine
 
 
