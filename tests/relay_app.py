@@ -1,14 +1,15 @@
 """A small application around the relay: a fake feed and fake tokens; `tests.relay_server` serves it.
 
 The token `42/alice` is the user 42 named alice, `42/alice/3` one whose token ends in three seconds; `bad`
-is refused. The feed reads what the test has written to Redis, in the place of a store.
+is refused. The feed reads what the test has written to Redis (that of FAKE_STORE_URL, if set), in the place of a store.
 
     HASH  fake:jobs    job_id -> {"seq", "audience", "job"}
-    STRING fake:queue  the totals;  LIST fake:line  one place after the other
+    STRING fake:queue  the totals;  LIST fake:line  one place after the other;  STRING fake:down  the store is away
 """
 
 import gc
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,7 +26,7 @@ from shared.domain.events import image_progress
 from shared.domain.identity import LOCAL_IDENTITY, Identity
 from shared.settings import Settings
 
-JOBS, QUEUE, LINE = "fake:jobs", "fake:queue", "fake:line"
+JOBS, QUEUE, LINE, DOWN = "fake:jobs", "fake:queue", "fake:line", "fake:down"
 EMPTY_QUEUE = {"waiting": 0, "processing": 0, "held": False, "paused": False, "retry_at": None}
 
 
@@ -52,7 +53,7 @@ class FakeTokens:
 
 
 class FakeFeed:
-    """The store's stand-in; while `fake:jobs` is away (Redis lost), so is the store."""
+    """The store's stand-in."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis = redis_link.connect(redis_url)
@@ -91,6 +92,8 @@ class FakeFeed:
 
     def _ask(self, command: str, *arguments: Any) -> Any:
         try:
+            if self._redis.exists(DOWN):
+                raise QueueUnavailable
             return getattr(self._redis, command)(*arguments)
         except Exception as error:
             raise QueueUnavailable from error
@@ -99,7 +102,7 @@ class FakeFeed:
 def create_app(settings: Settings, redis_url: str) -> Flask:
     """Return the application: `/ws`, `/census` and `/slow`."""
     app = Flask("fake")
-    feed = FakeFeed(redis_url)
+    feed = FakeFeed(os.environ.get("FAKE_STORE_URL", redis_url))
     init_relay(app, settings=settings, redis_url=redis_url, feed=feed, authenticator=FakeTokens(settings.auth_mode))
     app.register_error_handler(ForgelineError, lambda error: (error.code.value, 400))
     app.add_url_rule("/census", "census", _census)

@@ -27,8 +27,8 @@ def job(job_id: str = "a", *, version: int = 1, attempt: int = 1, **fields: Any)
 class Backstage:
     """The rest of the system, as far as a test plays it."""
 
-    def __init__(self, redis_url: str) -> None:
-        self.redis = redis.Redis.from_url(redis_url, decode_responses=True)
+    def __init__(self, redis_url: str, store_url: str | None = None) -> None:
+        self.redis = redis.Redis.from_url(store_url or redis_url, decode_responses=True)
         self._link = redis_link.connect(redis_url)
         self._publisher = Publisher(self._link)
         self._seq = 0
@@ -44,9 +44,9 @@ class Backstage:
         row = {"seq": self._seq, "audience": sorted(audience), "job": changed}
         self.redis.hset(JOBS, changed["job_id"], json.dumps(row))
 
-    def publish(self, changed: dict[str, Any], audience: frozenset[str] = ALICE) -> None:
-        """Publish an event."""
-        assert self._publisher.send_image_progress(changed, audience)
+    def publish(self, changed: dict[str, Any], audience: frozenset[str] = ALICE) -> bool:
+        """Publish an event; tells whether Redis took it."""
+        return self._publisher.send_image_progress(changed, audience)
 
     def change(self, changed: dict[str, Any], audience: frozenset[str] = ALICE) -> None:
         """Commit, then publish."""
