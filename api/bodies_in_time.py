@@ -5,9 +5,11 @@ gunicorn bounds the time for headers, not for bodies. A body that is declared to
 
 import io
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import gevent
+from gevent import socket
 
 from api.door import MAX_BODY_BYTES
 
@@ -29,7 +31,8 @@ class BodiesInTime:
         if size:
             body = _read(environ, size)
             if body is None:
-                start_response("408 Request Timeout", [("Content-Length", "0"), ("Connection", "close")])
+                start_response("408 Request Timeout", [("Content-Length", "0")])
+                _stop_reading(environ)
                 return []
             environ["wsgi.input"] = io.BytesIO(body)
         return self._application(environ, start_response)
@@ -48,3 +51,11 @@ def _read(environ: Environ, size: int) -> bytes | None:
         body: bytes = environ["wsgi.input"].read(size)
         return body
     return None
+
+
+def _stop_reading(environ: Environ) -> None:
+    """Let gunicorn find the end of the connection instead of waiting for the rest of the body."""
+    client = environ.get("gunicorn.socket")
+    if client is not None:
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_RD)

@@ -10,6 +10,7 @@ is refused. The feed reads what the test has written to Redis (that of FAKE_STOR
 import gc
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from shared.domain.identity import LOCAL_IDENTITY, Identity
 from shared.settings import Settings
 
 JOBS, QUEUE, LINE, DOWN = "fake:jobs", "fake:queue", "fake:line", "fake:down"
+BUSY = {"requests": 0}
 EMPTY_QUEUE = {"waiting": 0, "processing": 0, "held": False, "paused": False, "retry_at": None}
 
 
@@ -62,13 +64,14 @@ class FakeFeed:
         """Everything of one user."""
         rows = self._rows()
         jobs = [row["job"] for row in rows if f"id:{identity.user_id}" in row["audience"]]
-        places = {place.job_id: place.queue_position for place in self.line().places}
+        places = {place.job_id: place.queue_position for place in self.line(lambda _: True).places}
         jobs = [job | {"queue_position": places.get(job["job_id"], 0)} for job in jobs]
         return {"jobs": jobs, "queue": self._queue(), "truncated": False}
 
-    def line(self) -> LineView:
+    def line(self, wanted: Callable[[frozenset[str]], bool]) -> LineView:
         """The line as the test wrote it."""
         rows = [json.loads(text) for text in self._ask("lrange", LINE, 0, -1)]
+        rows = [row for row in rows if wanted(frozenset(row["audience"]))]
         places = [Place(frozenset(row["audience"]), *row["place"]) for row in rows]
         return LineView(self._queue(), places)
 
@@ -124,6 +127,7 @@ def _census() -> Response:
         members=len(relay.room.registry.members()),
         subscribed=relay.listening,
         greenlets=sum(isinstance(thing, Greenlet) and not thing.dead for thing in gc.get_objects()),
+        busy=BUSY["requests"],
         files=process.num_fds(),
         rss=process.memory_info().rss,
         cpu=sum(process.cpu_times()[:2]),
@@ -131,5 +135,7 @@ def _census() -> Response:
 
 
 def _slow() -> str:
+    BUSY["requests"] += 1
     gevent.sleep(float(request.args["s"]))
+    BUSY["requests"] -= 1
     return "done"

@@ -112,7 +112,7 @@ class Relay:
         self._spread(60.0, lambda session: session.connection.push(resync))
 
     def _spread(self, window_s: float, act: Callable[[Session], None]) -> None:
-        sessions = tuple(self.room.registry.everyone())
+        sessions = self.room.everyone()
         pace = max(PACE_PER_S, len(sessions) / window_s)
         began = monotonic()
         for done, session in enumerate(sessions, start=1):

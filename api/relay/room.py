@@ -55,6 +55,7 @@ class Room:
         self.sockets_per_user = sockets_per_user
         self.socket_buffer = socket_buffer
         self.registry: Registry[Session] = Registry()
+        self.strangers: set[Session] = set()
         self.deadlines: Deadlines[Session] = Deadlines()
         self.turns: Turns[Session] = Turns(HEARTBEAT_SLOTS)
         self.reading = BoundedSemaphore(READERS)
@@ -67,8 +68,13 @@ class Room:
         """Whether everyone is the one local user."""
         return self.auth_mode == "local"
 
+    def everyone(self) -> list["Session"]:
+        """Return every open socket, strangers too; a copy."""
+        return [*self.registry.everyone(), *self.strangers]
+
     def enter(self, session: "Session") -> None:
         """Register a socket: from now on it receives events and heartbeats."""
+        self.strangers.discard(session)
         self.registry.add(session)
         self.turns.add(session)
         WEBSOCKETS_OPEN.inc()
@@ -77,6 +83,7 @@ class Room:
     def leave(self, session: "Session") -> None:
         """Take a socket out; nothing happens the second time."""
         before = len(self.registry)
+        self.strangers.discard(session)
         self.registry.remove(session)
         self.turns.remove(session)
         self._fresh.pop(session, None)

@@ -60,6 +60,7 @@ class Session:
 
     def wait_for_auth(self) -> None:
         """Give a stranger AUTH_WITHIN_S to say who it is."""
+        self._room.strangers.add(self)
         self._room.deadlines.set(self, monotonic() + AUTH_WITHIN_S)
 
     def welcome(self, identity: Identity) -> None:
