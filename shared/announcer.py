@@ -27,7 +27,6 @@ class Announcer:
             return
         if change.moved_line:
             self._index.note([change.job])
-            self._live.forget()
         view = self._live.view(change.job)
         self._publisher.send_image_progress(view, change.job.audience)
         if change.moved_line:

@@ -4,6 +4,7 @@ Places come from the index in Redis, counted in SQL while it is away. Estimates 
 fleet are looked at again at most every `FRESH_S`, whoever asks how often.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -47,7 +48,7 @@ class LiveViews:
         self._store = store
         self._index = index
         self._previews = previews
-        self._line = WaitingLine(store, index, fair=fair)
+        self._line = WaitingLine(store, index, workers=self._serving, fair=fair)
         self._fleet = Fresh(lambda: store.live_workers(seen_within_s), FRESH_S)
         self._totals = Fresh(self._read_totals, FRESH_S / 2)
 
@@ -62,7 +63,7 @@ class LiveViews:
         return Live(
             queue_position=position,
             queue_total=total,
-            eta_seconds=self._eta(job),
+            eta_seconds=self._eta(job, position),
             held=self.held(),
             preview_version=self._previews.version(job.job_id) if sampling else None,
             server_time=datetime.now(UTC),
@@ -80,9 +81,9 @@ class LiveViews:
         """Return the line's totals and switches."""
         return self._totals.read()
 
-    def places(self) -> list[Place]:
-        """Return every waiting job's place, in order."""
-        return self._line.places(self._serving())
+    def places(self, wanted: Callable[[frozenset[str]], bool]) -> list[Place]:
+        """Return the places of the waiting jobs whose owners' members are `wanted`, in order."""
+        return self._line.places(wanted)
 
     def next_end_s(self) -> float:
         """Return seconds until a place in the line is likely to be free, for Retry-After."""
@@ -112,12 +113,12 @@ class LiveViews:
             return found[0], found[1]
         return self._store.position(job), self._store.counts()[0]
 
-    def _eta(self, job: Job) -> int | None:
+    def _eta(self, job: Job, position: int) -> int | None:
         if job.terminal or self.held():
             return None
         if job.status is Status.PROCESSING:
             return self._line.rest_of(job)
-        return self._line.eta(job.job_id, self._serving())
+        return self._line.eta(job, position)
 
     def _serving(self) -> int:
         """Return how many workers serve the line now; 0 while it is held: no estimate."""

@@ -2,15 +2,16 @@
 
 The order comes from the index in Redis, from SQL while Redis is away; under FAIR_SHARE it
 is computed, for every user's turn moves with each claim. What a job asks for never changes,
-so it is read once.
+so it is read once. The whole line is looked at at most every `FRESH_S`: with 10,000 waiting
+a look takes some 20 ms.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import NamedTuple
 
-from shared.domain.eta import Estimator, Running, Sample
+from shared.domain.eta import Estimator, Running, Sample, Work
 from shared.domain.jobs import Job
 from shared.fresh import Fresh
 from shared.line_index import LineIndex
@@ -21,30 +22,44 @@ LEARN_EVERY_S = 5.0
 #: a guess for Retry-After while nothing is known
 UNKNOWN_WAIT_S = 10.0
 
-Asked = tuple[Mapping[str, Any], frozenset[str]]
+Audience = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where one waiting job stands, and whose it is."""
 
-    audience: frozenset[str]
+    audience: Audience
     job_id: str
     queue_position: int
     eta_seconds: int | None
 
 
-class WaitingLine:
-    """Reads the line at most every `FRESH_S`."""
+class Asked(NamedTuple):
+    """What never changes of a waiting job."""
 
-    def __init__(self, store: Store, index: LineIndex, *, fair: bool) -> None:
+    work: Work
+    audience: Audience
+
+
+class Look(NamedTuple):
+    """The line at one moment; `etas` in the order of `job_ids`, in seconds."""
+
+    job_ids: list[str]
+    etas: list[float | None]
+
+
+class WaitingLine:
+    """One process's view; `workers` says how many GPUs serve the line (0: no estimate)."""
+
+    def __init__(self, store: Store, index: LineIndex, *, workers: Callable[[], int], fair: bool) -> None:
         self._store = store
         self._index = index
+        self._workers = workers
         self._fair = fair
         self._asked: dict[str, Asked] = {}
-        self._order = Fresh(self._read_order, FRESH_S)
+        self._look = Fresh(self._look_anew, FRESH_S)
         self._numbers = Fresh(self._number, FRESH_S)
-        self._etas: dict[int, Fresh[list[int | None]]] = {}
         self._estimator = Fresh(self._learn, LEARN_EVERY_S)
 
     def place(self, job_id: str) -> int:
@@ -53,22 +68,25 @@ class WaitingLine:
 
     def total(self) -> int:
         """Return how many wait."""
-        return len(self._order.read())
+        return len(self._look.read().job_ids)
 
-    def places(self, workers: int) -> list[Place]:
-        """Return every waiting job's place, in order, with estimates for so many workers."""
-        known, etas = self._known(), self._etas_for(workers)
-        listed = zip(self._order.read(), etas, strict=True)
+    def places(self, wanted: Callable[[Audience], bool]) -> list[Place]:
+        """Return the places of the waiting jobs whose owners are `wanted`, in order."""
+        look, known = self._look.read(), self._asked
         return [
-            Place(known[job_id][1], job_id, number, eta)
-            for number, (job_id, eta) in enumerate(listed, start=1)
-            if job_id in known
+            Place(known[job_id].audience, job_id, number, _whole(look.etas[number - 1]))
+            for number, job_id in enumerate(look.job_ids, start=1)
+            if job_id in known and wanted(known[job_id].audience)
         ]
 
-    def eta(self, job_id: str, workers: int) -> int | None:
-        """Return seconds until a waiting job's image is there, or None when not known."""
-        number, etas = self.place(job_id), self._etas_for(workers)
-        return etas[number - 1] if 0 < number <= len(etas) else None
+    def eta(self, job: Job, position: int) -> int | None:
+        """Return seconds until the image of the job at `position` is there, None when not known."""
+        etas = self._look.read().etas
+        if 0 < position <= len(etas):
+            return _whole(etas[position - 1])
+        run = self._estimator.read().run(Work.of(job.params)) if self._workers() else None
+        ahead_s = etas[-1] if etas else 0.0
+        return None if run is None or ahead_s is None else _whole(ahead_s + run.likely_s)
 
     def rest_of(self, job: Job) -> int | None:
         """Return the seconds a processing job still needs, or None when not known."""
@@ -82,57 +100,47 @@ class WaitingLine:
 
     def forget(self) -> None:
         """Look anew at the next question."""
-        self._order.forget()
+        self._look.forget()
         self._numbers.forget()
-        self._etas.clear()
 
-    def _read_order(self) -> list[str]:
+    def _look_anew(self) -> Look:
+        job_ids = self._order()
+        self._learn_of(job_ids)
+        works = [self._asked[job_id].work for job_id in job_ids if job_id in self._asked]
+        workers = self._workers()
+        if workers < 1 or len(works) < len(job_ids):
+            return Look(job_ids, [None] * len(job_ids))
+        running = [_running(job) for job in self._store.processing()]
+        return Look(job_ids, self._estimator.read().line(works, running, workers))
+
+    def _order(self) -> list[str]:
         if self._fair:
             return self._store.fair_line()
         found = self._index.job_ids()
-        if found is not None:
-            return found
-        return [job_id for job_id, _, _ in self._store.waiting_scores()]
+        return [row[0] for row in self._store.waiting_scores()] if found is None else found
 
     def _number(self) -> dict[str, int]:
-        return {job_id: number for number, job_id in enumerate(self._order.read(), start=1)}
+        return {job_id: number for number, job_id in enumerate(self._look.read().job_ids, start=1)}
 
-    def _etas_for(self, workers: int) -> list[int | None]:
-        if workers not in self._etas:
-            self._etas = {workers: Fresh(lambda: self._estimate(workers), FRESH_S)}
-        etas = self._etas[workers].read()
-        order = self._order.read()
-        return etas if len(etas) == len(order) else self._estimate(workers)
-
-    def _estimate(self, workers: int) -> list[int | None]:
-        order, known = self._order.read(), self._known()
-        if workers < 1 or any(job_id not in known for job_id in order):
-            return [None] * len(order)
-        running = [_running(job) for job in self._store.processing()]
-        asked = [known[job_id][0] for job_id in order]
-        return [_whole(eta) for eta in self._estimator.read().line(asked, running, workers)]
-
-    def _known(self) -> dict[str, Asked]:
+    def _learn_of(self, job_ids: list[str]) -> None:
         """Read only the jobs not seen before; forget those that left the line."""
-        order = self._order.read()
-        missing = [job_id for job_id in order if job_id not in self._asked]
+        missing = [job_id for job_id in job_ids if job_id not in self._asked]
         for row in self._store.waiting(missing) if missing else []:
-            self._asked[row.job_id] = (row.params, row.audience)
-        if len(self._asked) > 2 * len(order) + 100:
-            kept = set(order)
+            self._asked[row.job_id] = Asked(Work.of(row.params), row.audience)
+        if len(self._asked) > 2 * len(job_ids) + 100:
+            kept = set(job_ids)
             self._asked = {key: value for key, value in self._asked.items() if key in kept}
-        return self._asked
 
     def _learn(self) -> Estimator:
         found = self._store.durations()
-        return Estimator([Sample(duration.params, duration.run_s) for duration in found])
+        return Estimator([Sample(Work.of(duration.params), duration.run_s) for duration in found])
 
 
 def _running(job: Job) -> Running:
     if job.sampling_at is None:
-        return Running(job.params, None, job.progress)
+        return Running(Work.of(job.params), None, job.progress)
     seconds = (datetime.now(UTC) - job.sampling_at).total_seconds()
-    return Running(job.params, max(0.0, seconds), job.progress)
+    return Running(Work.of(job.params), max(0.0, seconds), job.progress)
 
 
 def _whole(seconds: float | None) -> int | None:

@@ -73,7 +73,7 @@ class FakeFeed:
         rows = [json.loads(text) for text in self._ask("lrange", LINE, 0, -1)]
         rows = [row for row in rows if wanted(frozenset(row["audience"]))]
         places = [Place(frozenset(row["audience"]), *row["place"]) for row in rows]
-        return LineView(self._queue(), places)
+        return LineView(self._queue(), [place for place in places if wanted(place.audience)])
 
     def changes_since(self, seq: int) -> tuple[int, list[Addressed]]:
         """Jobs by their change sequence."""

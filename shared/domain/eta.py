@@ -9,17 +9,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 MIN_SAMPLES = 2
 MAX_SAMPLES = 20
+#: from here on a job's own pace says more than the history
+MIN_PROGRESS = 10
+
+
+class Work(NamedTuple):
+    """What decides how long a run takes; `model` None means the one that is loaded."""
+
+    model: str | None
+    steps: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> "Work":
+        """Read a job's parameters."""
+        return cls(params.get("model"), params["steps"], params["width"], params["height"])
+
+    @property
+    def size(self) -> float:
+        """Steps × pixels."""
+        return max(1.0, float(self.steps * self.width * self.height))
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One finished job: what was asked, and the seconds its run took without loading."""
+    """One finished job: its work, and the seconds its run took without loading."""
 
-    params: Mapping[str, Any]
+    work: Work
     run_s: float
 
 
@@ -35,7 +56,7 @@ class Range:
 class Running:
     """A job being worked: seconds since sampling began (None: not yet) and its progress."""
 
-    params: Mapping[str, Any]
+    work: Work
     sampling_s: float | None
     progress: int
 
@@ -44,48 +65,31 @@ class Estimator:
     """Learned from `samples`, newest first."""
 
     def __init__(self, samples: Sequence[Sample]) -> None:
-        self._same: dict[tuple[Any, ...], list[float]] = {}
-        self._model_rates: dict[Any, list[float]] = {}
+        self._same: dict[Work, list[float]] = {}
+        self._model_rates: dict[str | None, list[float]] = {}
         self._rates: list[float] = []
+        self._known: dict[Work, Range | None] = {}
         for sample in samples:
-            rate = sample.run_s / work(sample.params)
-            for model in {sample.params.get("model"), None}:  # None: the one loaded now
-                _keep(self._same.setdefault(_kind(sample.params, model), []), sample.run_s)
-                _keep(self._model_rates.setdefault(model, []), rate)
-            _keep(self._rates, rate)
+            self._learn(sample)
 
-    def run(self, params: Mapping[str, Any]) -> Range | None:
-        """Return how long a run of `params` takes, in seconds, or None when not known."""
-        same = self._same.get(_kind(params, params.get("model")), [])
-        if len(same) >= MIN_SAMPLES:
-            return _range(same, 1.0)
-        rates = self._model_rates.get(params.get("model"), [])
-        if len(rates) < MIN_SAMPLES:
-            rates = self._rates
-        if len(rates) < MIN_SAMPLES:
-            return None
-        return _range(rates, work(params))
+    def run(self, work: Work) -> Range | None:
+        """Return how long a run of `work` takes, in seconds, or None when not known."""
+        if work not in self._known:
+            self._known[work] = self._range(work)
+        return self._known[work]
 
     def rest(self, running: Running) -> float | None:
-        """Return the seconds a running job still needs, from its own rate once it has one."""
-        expected = self.run(running.params)
-        if running.sampling_s is not None and running.progress >= 10:
-            own_s = running.sampling_s * (100 - running.progress) / running.progress
-            if expected is None:
-                return own_s
-            share = running.progress / 100
-            left_s = max(0.0, expected.likely_s - running.sampling_s)
-            return share * own_s + (1 - share) * left_s
-        if expected is None:
-            return None
-        return max(0.0, expected.likely_s - (running.sampling_s or 0.0))
+        """Return the seconds a running job still needs, from its own pace once it has one."""
+        expected = self.run(running.work)
+        sampled_s = running.sampling_s or 0.0
+        left_s = None if expected is None else max(0.0, expected.likely_s - sampled_s)
+        if running.sampling_s is None or running.progress < MIN_PROGRESS:
+            return left_s
+        share = running.progress / 100
+        own_s = sampled_s * (1 - share) / share
+        return own_s if left_s is None else share * own_s + (1 - share) * left_s
 
-    def line(
-        self,
-        waiting: Sequence[Mapping[str, Any]],
-        running: Sequence[Running],
-        workers: int,
-    ) -> list[float | None]:
+    def line(self, waiting: Sequence[Work], running: Sequence[Running], workers: int) -> list[float | None]:
         """Return seconds until each waiting job's image is there, in the line's order."""
         rests = [self.rest(job) for job in running]
         if workers < 1 or None in rests:
@@ -93,24 +97,31 @@ class Estimator:
         busy = [rest for rest in rests if rest is not None]
         free_at = (busy + [0.0] * workers)[: max(workers, len(busy))]
         heapify(free_at)
-        return [self._next(params, free_at) for params in waiting]
+        return [self._next(work, free_at) for work in waiting]
 
-    def _next(self, params: Mapping[str, Any], free_at: list[float]) -> float | None:
-        expected = self.run(params)
+    def _next(self, work: Work, free_at: list[float]) -> float | None:
+        expected = self.run(work)
         if expected is None:
             return None
         done_s = free_at[0] + expected.likely_s
         heapreplace(free_at, done_s)
         return done_s
 
+    def _learn(self, sample: Sample) -> None:
+        rate = sample.run_s / sample.work.size
+        for model in {sample.work.model, None}:
+            _keep(self._same.setdefault(sample.work._replace(model=model), []), sample.run_s)
+            _keep(self._model_rates.setdefault(model, []), rate)
+        _keep(self._rates, rate)
 
-def work(params: Mapping[str, Any]) -> float:
-    """Return steps × pixels, the size of a run."""
-    return max(1.0, float(params["steps"] * params["width"] * params["height"]))
-
-
-def _kind(params: Mapping[str, Any], model: object) -> tuple[object, ...]:
-    return (model, params.get("steps"), params.get("width"), params.get("height"))
+    def _range(self, work: Work) -> Range | None:
+        same = self._same.get(work, [])
+        if len(same) >= MIN_SAMPLES:
+            return _range_of(same, 1.0)
+        rates = self._model_rates.get(work.model, [])
+        if len(rates) < MIN_SAMPLES:
+            rates = self._rates
+        return _range_of(rates, work.size) if len(rates) >= MIN_SAMPLES else None
 
 
 def _keep(values: list[float], value: float) -> None:
@@ -118,7 +129,7 @@ def _keep(values: list[float], value: float) -> None:
         values.append(value)
 
 
-def _range(values: Sequence[float], scale: float) -> Range:
+def _range_of(values: Sequence[float], scale: float) -> Range:
     ordered = sorted(values)
     late = ordered[min(len(ordered) - 1, len(ordered) * 3 // 4)]
     return Range(median(ordered) * scale, late * scale)

@@ -2,23 +2,22 @@
 
 import random
 from statistics import median
-from typing import Any
 
-from shared.domain.eta import Estimator, Running, Sample
+from shared.domain.eta import Estimator, Running, Sample, Work
 
 SIZES = ((512, 512), (1024, 1024), (832, 1216))
 MODELS = ("flux-dev", "sdxl")
 
 
-def params(steps: int = 20, size: tuple[int, int] = (1024, 1024), model: str | None = "flux-dev") -> dict[str, Any]:
+def params(steps: int = 20, size: tuple[int, int] = (1024, 1024), model: str | None = "flux-dev") -> Work:
     """Return what the estimate looks at."""
-    return {"steps": steps, "width": size[0], "height": size[1], "model": model}
+    return Work(model, steps, *size)
 
 
-def true_run_s(asked: dict[str, Any], noise: random.Random) -> float:
+def true_run_s(asked: Work, noise: random.Random) -> float:
     """A simulated GPU: a fixed part, a part per step and pixel, a model's pace, some jitter."""
-    pace = 1.0 if asked["model"] == "flux-dev" else 0.6
-    work = asked["steps"] * asked["width"] * asked["height"] / 1024**2
+    pace = 1.0 if asked.model == "flux-dev" else 0.6
+    work = asked.size / 1024**2
     return float((0.4 + 0.5 * work) * pace * noise.uniform(0.93, 1.07))
 
 
