@@ -14,7 +14,7 @@ from rich.text import Text
 
 Json = dict[str, Any]
 
-live = Console(stderr=True, highlight=False)
+live = Console(stderr=True, highlight=False, soft_wrap=True)
 answer = Console(highlight=False, soft_wrap=True)
 
 COLORS = {
