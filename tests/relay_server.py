@@ -38,6 +38,8 @@ class RelayServer:
         """Close every socket opened here, and wait until the server knows."""
         while self._opened:
             self._opened.pop().shutdown()
+        if self.process.poll() is not None:
+            return
         wait_for(lambda: self.census()["sockets"] == 0, what="the sockets to go")
 
     def census(self, *, collect: bool = False) -> dict[str, Any]:
