@@ -16,6 +16,11 @@ from shared.settings import Settings
 
 settings = Settings.from_env()
 
+WEBHOOKS_EVERY_S = 2.0
+RETENTION_EVERY_S = 600.0
+#: two, so that a long retention does not keep a dead worker's job waiting
+CONCURRENCY = 2
+
 #: Mingle has every start wait a second for the clocks and revoked tasks of other workers; we use neither.
 Mingle.compatible_transports = frozenset()
 
@@ -26,11 +31,15 @@ def _every(task: str, seconds: float) -> dict[str, object]:
 
 def schedule(settings: Settings) -> dict[str, dict[str, object]]:
     """Return Celery's beat schedule for `settings`."""
-    return {
+    rows = {
         "rescue": _every(queues.RESCUE_TASK, settings.rescue_every_s),
         "reconcile": _every(queues.RECONCILE_TASK, settings.rescue_every_s),
         "cleanup": _every(queues.CLEANUP_TASK, settings.cleanup_every_s),
+        "retention": _every(queues.RETENTION_TASK, RETENTION_EVERY_S),
     }
+    if settings.webhook_hosts:
+        rows["webhooks"] = _every(queues.WEBHOOKS_TASK, WEBHOOKS_EVERY_S)
+    return rows
 
 
 def _build() -> Celery:
@@ -45,10 +54,11 @@ def _build() -> Celery:
             "task_queues": [Queue(queues.MAINTENANCE_QUEUE)],
             "task_default_queue": queues.MAINTENANCE_QUEUE,
             "worker_pool": "prefork",
-            "worker_concurrency": 1,
+            "worker_concurrency": CONCURRENCY,
             "beat_schedule": schedule(settings),
             "beat_schedule_filename": str(schedule_file),
             "beat_max_loop_interval": 5,
+            "beat_enable_remote_control": True,
         }
     )
     return built

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from beat.webhooks import Courier
 from shared import redis_link
 from shared.announcer import Announcer
+from shared.duty_clock import DutyClock
 from shared.events_bus import Publisher
 from shared.images import ImageStore, open_image_store
 from shared.line_index import LineIndex
@@ -25,6 +27,8 @@ class Duties:
     announcer: Announcer
     bell: Bell
     images: ImageStore
+    courier: Courier
+    clock: DutyClock
 
 
 def compose(settings: Settings) -> Duties:
@@ -49,4 +53,6 @@ def compose(settings: Settings) -> Duties:
         announcer=Announcer(index=index, live=live, publisher=Publisher(redis)),
         bell=Bell(redis_url),
         images=open_image_store(settings.image_store),
+        courier=Courier(Store(str(settings.database_url), pool_size=4), settings),
+        clock=DutyClock(redis),
     )

@@ -8,7 +8,9 @@ from celery import Celery
 from beat.duties import Duties, compose
 from beat.reconcile import reconcile
 from beat.rescue import expire_waiting_jobs, finish_overdue_cancels, rescue_orphaned_jobs
+from beat.retention import retain
 from beat.stuck import cleanup_stuck_image_jobs
+from beat.webhooks import KEEP_DAYS
 from shared import queues
 from shared.settings import Settings
 
@@ -20,10 +22,23 @@ def rescue(duties: Duties) -> None:
     expire_waiting_jobs(duties)
 
 
+def retention(duties: Duties) -> None:
+    """Delete old pictures, and callbacks that were settled long ago."""
+    retain(duties)
+    duties.store.forget_callbacks(older_than_days=KEEP_DAYS)
+
+
+def webhooks(duties: Duties) -> None:
+    """Begin to deliver the callbacks that are due."""
+    duties.courier.send_due()
+
+
 DUTIES: dict[str, Callable[[Duties], object]] = {
     queues.RESCUE_TASK: rescue,
     queues.RECONCILE_TASK: reconcile,
     queues.CLEANUP_TASK: cleanup_stuck_image_jobs,
+    queues.RETENTION_TASK: retention,
+    queues.WEBHOOKS_TASK: webhooks,
 }
 
 
@@ -38,12 +53,14 @@ def add_tasks(app: Celery, settings: Settings) -> None:
         return of_pid[pid]
 
     for name, duty in DUTIES.items():
-        app.task(_bound(duty, mine), name=name, ignore_result=True)
+        app.task(_bound(name, duty, mine), name=name, ignore_result=True)
 
 
-def _bound(duty: Callable[[Duties], object], mine: Callable[[], Duties]) -> Callable[[], None]:
+def _bound(name: str, duty: Callable[[Duties], object], mine: Callable[[], Duties]) -> Callable[[], None]:
     def run() -> None:
-        duty(mine())
+        here = mine()
+        duty(here)
+        here.clock.done(name)
 
     run.__doc__ = duty.__doc__
     return run

@@ -12,6 +12,9 @@ LINE = "forgeline:line"
 #: STRING: the epoch of the index; missing after Redis lost its data (beat.reconcile)
 EPOCH = "forgeline:epoch"
 
+#: HASH task name -> unix seconds: when a duty of the clock last ended well (shared.duty_clock)
+DUTIES = "forgeline:duties"
+
 #: CHANNEL: every event (shared.domain.events)
 EVENTS_CHANNEL = "forgeline:events"
 

@@ -8,6 +8,7 @@ A row is written in the transaction that ends its job (shared.store.changing). W
      └──courier died─┘└──given up────▶ kept for a week, then forgotten
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,12 +35,15 @@ class Callback:
 class Outbox(Connected):
     """Callbacks that wait for their delivery."""
 
-    def lend_callbacks(self, *, limit: int, per_host: int, loan_s: float) -> list[Callback]:
-        """Take due callbacks on loan, in turn between hosts, so that one host's many do not hold up another's."""
+    def lend_callbacks(
+        self, *, limit: int, per_host: int, loan_s: float, passing_over: Collection[str] = ()
+    ) -> list[Callback]:
+        """Take due callbacks on loan, in turn between hosts (`host[:port]`), passing over those that are busy."""
         now = func.clock_timestamp()
         host = func.split_part(outbox.c.url, "/", 3)
         rank = func.row_number().over(partition_by=host, order_by=outbox.c.next_at).label("rank")
-        ranked = select(outbox.c.id, outbox.c.next_at, rank).where(_pending(), outbox.c.next_at <= now).subquery()
+        due = _pending() & (outbox.c.next_at <= now) & host.not_in(passing_over)
+        ranked = select(outbox.c.id, outbox.c.next_at, rank).where(due).subquery()
         first = (
             select(ranked.c.id).where(ranked.c.rank <= per_host).order_by(ranked.c.rank, ranked.c.next_at).limit(limit)
         )

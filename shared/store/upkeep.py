@@ -1,10 +1,10 @@
-"""What the clock asks: orphaned, stuck, expired and overdue jobs; old images.
+"""What the clock asks beside rescues: expired and overdue jobs; old images.
 
-Each method finds and changes in one statement per job, compare-and-set on the attempt, so
-two sweeps at once are harmless. `sweep_lock` lets one of several run, the others skip.
+Each method locks what it changes and passes over what another sweep holds, so two sweeps
+at once are harmless. `sweep_lock` lets one of several run, the others skip.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -14,12 +14,13 @@ from shared.domain.errors import ErrorCode, error_text
 from shared.domain.jobs import Job, Status
 from shared.store.changing import Change
 from shared.store.connected import job_of
-from shared.store.endings import Endings, cancelled, overdue
+from shared.store.endings import cancelled, overdue
+from shared.store.rescues import Rescues
 from shared.store.submissions import paused_s_until_now
 from shared.store.tables import jobs, line_state
 
 
-class Upkeep(Endings):
+class Upkeep(Rescues):
     """Sweeps over many jobs."""
 
     @contextmanager
@@ -28,32 +29,6 @@ class Upkeep(Endings):
         query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 1))")
         with self._begin() as connection:
             yield bool(connection.execute(query, {"name": name}).scalar())
-
-    def orphaned_jobs(self) -> list[Job]:
-        """Return processing jobs whose lease ran out, by ticket."""
-        gone = jobs.c.lease_until < func.clock_timestamp()
-        return self._processing(gone)
-
-    def expire_leases(self, *, worker: str, not_boot: str | None = None) -> int:
-        """End at once the leases of a worker's earlier boots (None: of every boot)."""
-        condition = (jobs.c.status == Status.PROCESSING) & (jobs.c.worker == worker)
-        if not_boot is not None:
-            condition &= jobs.c.boot_id != not_boot
-        statement = jobs.update().where(condition).values(lease_until=func.clock_timestamp() - timedelta(seconds=1))
-        with self._begin() as connection:
-            return int(connection.execute(statement).rowcount)
-
-    def silent_jobs(self, seconds: float) -> list[tuple[Job, float]]:
-        """Return processing jobs without a sign of life for `seconds`, with that time."""
-        silence = func.date_part("epoch", func.clock_timestamp() - jobs.c.alive_at)
-        query = (
-            select(silence, *jobs.c)
-            .where(jobs.c.status == Status.PROCESSING, silence >= seconds)
-            .order_by(jobs.c.ticket)
-        )
-        with self._begin() as connection:
-            rows = connection.execute(query).all()
-        return [(job_of(row, skip=1), float(row[0])) for row in rows]
 
     def expire_waiting(self, ttl_s: float, limit: int = 500) -> list[Change]:
         """End jobs that waited longer than `ttl_s` in error; paused time does not count."""
@@ -112,13 +87,14 @@ class Upkeep(Endings):
         with self._begin() as connection:
             return self._change(connection, kept, {"image_expired": True})
 
+    def kept_images(self, names: Sequence[str]) -> set[str]:
+        """Return those of `names` that a job still shows."""
+        shown = jobs.c.image_name.in_(names) & ~jobs.c.image_expired
+        with self._begin() as connection:
+            return set(connection.execute(select(jobs.c.image_name).where(shown)).scalars())
+
     def _with_image(self, condition: ColumnElement[bool], limit: int) -> list[Job]:
         kept = (jobs.c.status == Status.COMPLETE) & ~jobs.c.image_expired & condition
         query = select(jobs).where(kept).order_by(jobs.c.finished_at).limit(limit)
-        with self._begin() as connection:
-            return [job_of(row) for row in connection.execute(query)]
-
-    def _processing(self, condition: ColumnElement[bool]) -> list[Job]:
-        query = select(jobs).where((jobs.c.status == Status.PROCESSING) & condition).order_by(jobs.c.ticket)
         with self._begin() as connection:
             return [job_of(row) for row in connection.execute(query)]
