@@ -5,7 +5,7 @@
 | status        | answers `status` (500, 502, 503, …) with Forge's error body, or an empty one for a proxy's  |
 | oom           | 500, OutOfMemoryError, "CUDA out of memory. Tried to allocate …"                            |
 | type_error    | 500, TypeError                                                                              |
-| cuda          | 500, "CUDA error: device-side assert triggered": the server is dead until it is restarted    |
+| cuda          | 500, "CUDA error: device-side assert triggered" (a real one says so until it is restarted)   |
 | poisoned      | 500 in no time, AttributeError 'NoneType' … sd_checkpoint_info                              |
 | bad_model     | 500 "Failed to recognize model type!", and from then on poisoned, until another model       |
 | hang          | stops at `at`; ends when interrupted, unless `stubborn`; let go by DELETE /demo/faults       |
@@ -138,8 +138,9 @@ class Gate:
             self._held.append(task)
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._holds(point) or self._passes > 0 or given_up())
-            self._passes = max(0, self._passes - 1)
-            self._through.add(number)
+            if self._holds(point):
+                self._through.add(number)
+                self._passes = max(0, self._passes - 1)
             self._held.remove(task)
             self._changed.notify_all()
 

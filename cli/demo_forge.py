@@ -24,14 +24,12 @@ from cli.demo_state import Pace
 from cli.demo_witness import Witness
 
 
-def serve(host: str, port: int, machine: Machine, manners: Manners, control_port: int | None = None) -> Listener:
-    """Listen, in threads of their own; return the listener (its `port` is the one bound)."""
+def serve(host: str, ports: tuple[int, int | None], machine: Machine, manners: Manners) -> tuple[int, int | None]:
+    """Listen on the port, and on a second one for the controls; return the ports bound (0 takes free ones)."""
     doors = Doors()
     app = create_demo(machine, manners, doors)
-    doors.listener = Listener(host, port, Pool(app))
-    if control_port is not None:
-        Listener(host, control_port, app)
-    return doors.listener
+    doors.listener = Listener(host, ports[0], Pool(app))
+    return doors.listener.port, None if ports[1] is None else Listener(host, ports[1], app).port
 
 
 @click.command("forge-demo")
@@ -56,8 +54,11 @@ def forge_demo(host: str, port: int, control_port: int | None, log_file: Path | 
         signal.signal(number, signal.SIG_DFL)
     names = ("step_seconds", "load_seconds", "job_seconds", "payload")
     pace = Pace(**{name: wanted[name] for name in names})  # type: ignore[arg-type]  # click has typed them
-    listener = serve(host, port, Machine(pace, Witness(log_file)), _manners(wanted), control_port)
-    click.echo(f"demo renderer: http://{host}:{listener.port}")
+    machine = Machine(pace, Witness(log_file))
+    bound, bound_control = serve(host, (port, control_port), machine, _manners(wanted))
+    click.echo(f"demo renderer: http://{host}:{bound}")
+    if bound_control is not None:
+        click.echo(f"controls: http://{host}:{bound_control}/demo")
     threading.Event().wait()
 
 

@@ -39,7 +39,7 @@ class Machine:
         self.faults, self.gate = Faults(), Gate(self.changed)
         self.state = State()
         self.started_at = 0.0
-        self.model, self.loaded, self.poisoned = MODELS[0], "", False
+        self.model, self.loaded, self.poisoned = MODELS[0], "", ""
         self.pending: dict[str, float] = {}
         self.current_task: str | None = None
         self.finished: deque[str] = deque(maxlen=REMEMBERED_TASKS)
@@ -85,7 +85,7 @@ class Machine:
     def clear_faults(self) -> None:
         """Forget every fault and let go whoever hangs on one."""
         self.faults.clear()
-        self.poisoned = False
+        self.poisoned = ""
         with self.changed:
             self.changed.notify_all()
 
@@ -93,7 +93,7 @@ class Machine:
         """Forget everything a process forgets when it dies; running generations get no answer."""
         with self.changed:
             self.epoch += 1
-            self.loaded, self.poisoned = "", False
+            self.loaded = self.poisoned = ""
             self.pending.clear()
             self.finished.clear()
             self.current_task, self.state = None, State()

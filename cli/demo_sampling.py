@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from cli.demo_faults import Fault
 from cli.demo_machine import Machine
 from cli.demo_painter import Picture, cached, paint
 from cli.demo_request import Txt2Img
@@ -22,7 +21,8 @@ KNOWN_OPTIONS = frozenset(
 
 def sample(machine: Machine, generation: Generation, epoch: int) -> None:
     """Fill in the generation's pictures, each with the share of its steps that was done."""
-    _strike(machine, generation.fault)
+    _choose_model(machine, generation)
+    _strike(machine, generation)
     _check(generation.request)
     _load(machine, generation, epoch)
     for number in range(generation.request.n_iter or 1):
@@ -32,11 +32,20 @@ def sample(machine: Machine, generation: Generation, epoch: int) -> None:
     machine.hold("decoding", generation, epoch)
 
 
-def _strike(machine: Machine, fault: Fault | None) -> None:
+def _choose_model(machine: Machine, generation: Generation) -> None:
+    """Take the model that is asked for, if it is known; a different one heals what a failed load poisoned."""
+    asked = (generation.request.override_settings or {}).get("sd_model_checkpoint")
+    generation.model = next((name for name in MODELS if asked in (name, f"{name}.safetensors")), machine.model)
+    if machine.poisoned and generation.model != machine.poisoned:
+        machine.poisoned = ""
+
+
+def _strike(machine: Machine, generation: Generation) -> None:
     """Raise what Forge raises before it samples anything."""
+    fault = generation.fault
     kind = fault.kind if fault else None
     if kind == "bad_model":
-        machine.poisoned = True
+        machine.poisoned = generation.model
         raise RuntimeError("Failed to recognize model type!")
     if machine.poisoned or kind == "poisoned":
         raise AttributeError(POISON)
@@ -67,8 +76,6 @@ def _check(request: Txt2Img) -> None:
 
 
 def _load(machine: Machine, generation: Generation, epoch: int) -> None:
-    asked = (generation.request.override_settings or {}).get("sd_model_checkpoint")
-    generation.model = asked if asked in MODELS else machine.model
     machine.hold("loading", generation, epoch)
     if machine.loaded != generation.model:
         machine.pause(machine.pace.load_seconds, epoch, until=lambda: False)
