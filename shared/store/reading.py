@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from shared.domain.identity import Identity, audience_of
 from shared.domain.jobs import UNFINISHED, Job, Status
@@ -70,6 +71,10 @@ class Reading(Connected):
         found = self._jobs(select(jobs).where(jobs.c.job_id == job_id))
         return found[0] if found else None
 
+    def jobs_by_id(self, job_ids: Sequence[str]) -> list[Job]:
+        """Return those of the jobs that exist, in no order."""
+        return self._jobs(select(jobs).where(jobs.c.job_id.in_(job_ids)))
+
     def job_for(self, job_id: str, identity: Identity) -> Job | None:
         """Return one job if `identity` may see it."""
         job = self.job(job_id)
@@ -104,7 +109,7 @@ class Reading(Connected):
         newest = (
             select(jobs)
             .where(jobs.c.message_id.in_(message_ids))
-            .distinct(jobs.c.message_id)
+            .ext(distinct_on(jobs.c.message_id))
             .order_by(jobs.c.message_id, jobs.c.ticket.desc())
         )
         return {job.message_id: job for job in self._jobs(newest)}
