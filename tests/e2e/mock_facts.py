@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from shared.domain.texts import TEXTS
+
 Json = dict[str, Any]
 
 TERMINAL = ("complete", "error", "cancelled")
@@ -17,10 +19,5 @@ DEFAULTS: Json = {
     "seed": -1,
     "model": None,
 }
-ERRORS = {
-    "forge_timeout": "The Forge API timed out (180s). Please try again.",
-    "forge_out_of_memory": "The image server ran out of memory for this size. Try a smaller one.",
-    "forge_rejected": "The image server did not accept this request.",
-    "cancelled": "The job was cancelled.",
-}
+ERRORS = {code: texts["en"].replace("{seconds}", "180") for code, texts in TEXTS.items()}
 NOT_RETRYABLE = ("forge_rejected", "model_not_found")

@@ -3,6 +3,7 @@
 import functools
 import mimetypes
 from pathlib import Path
+
 from flask import Response
 
 from cli.demo_painter import Picture, paint

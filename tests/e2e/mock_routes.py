@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
 
+from shared.domain.texts import TEXTS
 from tests.e2e import mock_pictures
 from tests.e2e.mock_facts import DEFAULTS, TERMINAL
 
@@ -21,7 +22,8 @@ def user_of() -> str:
 
 def problem(status: int, code: str, retry_after: str | None = None, **more: Any) -> Response:
     """Return an error as the contract shapes it."""
-    body = {"type": f"/docs#{code}", "title": code, "status": status, "detail": code, "code": code, **more}
+    detail = TEXTS[code]["en"].format(limit=3, seconds=180)
+    body = {"type": f"/docs#{code}", "title": code, "status": status, "detail": detail, "code": code, **more}
     answer = Response(json.dumps(body), status, content_type="application/problem+json")
     if retry_after:
         answer.headers["Retry-After"] = retry_after

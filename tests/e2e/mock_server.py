@@ -17,8 +17,8 @@ from simple_websocket import ConnectionClosed, Server
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from api.door_headers import SECURITY_HEADERS, content_policy
-from tests.e2e.mock_routes import Routes, problem, user_of
 from tests.e2e.mock_facts import Json
+from tests.e2e.mock_routes import Routes, problem, user_of
 from tests.e2e.mock_world import World, iso
 
 
@@ -50,9 +50,7 @@ class MockServer:
         self.trouble = Trouble()
         self.demo = True
         self._outboxes: dict[int, queue.Queue[Json | int]] = {}
-        self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", 0, _app(self), threaded=True, request_handler=_Silent
-        )
+        self._server: BaseWSGIServer = make_server("127.0.0.1", 0, _app(self), threaded=True, request_handler=_Silent)
         self._server.daemon_threads = True  # type: ignore[attr-defined]  # of the threaded subclass
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

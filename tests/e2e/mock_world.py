@@ -18,6 +18,7 @@ from tests.e2e.mock_facts import DEFAULTS, ERRORS, NOT_RETRYABLE, TERMINAL, Json
 
 Send = Callable[[Json], None]
 
+
 def iso(moment: datetime | None = None) -> str:
     """Return a moment (now, if none) as the contract writes it."""
     text = (moment or datetime.now(UTC)).isoformat(timespec="microseconds")

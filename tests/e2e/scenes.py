@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.mock_facts import Json
 from tests.e2e.mock_server import MockServer
@@ -32,12 +32,19 @@ class Studio:
         self.page.wait_for_function("() => document.querySelector('main')?.getAttribute('aria-busy') !== 'true'")
 
     @property
-    def composer(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    def composer(self) -> Locator:
+        """The first textbox of the page."""
         return self.page.get_by_role("textbox").first
+
+    @property
+    def preview(self) -> Locator:
+        """The unfinished picture."""
+        return self.page.locator(".preview")
 
     def submit(self, prompt: str = LIGHTHOUSE, **params: object) -> Json:
         """Accept a job as if another page had sent it."""
-        conversation = next(reversed(self.server.world.conversations), None)
+        mine = [entry["id"] for entry in self.server.world.conversations.values() if entry["owner"] == "local"]
+        conversation = mine[-1] if mine else None
         return self.server.world.submit("local", prompt, conversation, **params)
 
     def finished(self, prompt: str, **params: object) -> Json:
@@ -109,7 +116,7 @@ def drawing(studio: Studio) -> None:
     job = studio.submit()
     studio.server.world.progress(job["job_id"], 45)
     studio.open()
-    expect(studio.page.locator(".preview")).to_be_visible()
+    expect(studio.preview).to_be_visible()
 
 
 @scene
@@ -117,7 +124,7 @@ def drawing_late(studio: Studio) -> None:
     job = studio.submit(ROOFS, width=832, height=1216)
     studio.server.world.progress(job["job_id"], 80)
     studio.open()
-    expect(studio.page.locator(".preview")).to_be_visible()
+    expect(studio.preview).to_be_visible()
 
 
 @scene
@@ -125,7 +132,7 @@ def finishing(studio: Studio) -> None:
     studio.open()
     job = studio.submit()
     studio.server.world.progress(job["job_id"], 90)
-    expect(studio.page.locator(".preview")).to_be_visible()
+    expect(studio.preview).to_be_visible()
     studio.server.world.saving(job["job_id"])
     expect(studio.page.locator('[data-phase="finishing"]').first).to_be_visible()
 
@@ -147,7 +154,7 @@ def history(studio: Studio) -> None:
     job = studio.submit("The same lighthouse at noon, calm sea")
     studio.server.world.progress(job["job_id"], 60)
     studio.open()
-    expect(studio.page.locator(".preview")).to_be_visible()
+    expect(studio.preview).to_be_visible()
     studio.settled_pictures()
 
 

@@ -7,19 +7,21 @@ Rule: looked at before a change of the page is called done; never committed.
 
 import sys
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
+from tests.e2e import scenes_apart  # noqa: F401  # adds its states to SCENES
 from tests.e2e.browser import FLAGS, HOW_TO_GET_ONE, find_browser
 from tests.e2e.mock_pictures import Quality
 from tests.e2e.mock_server import MockServer
 from tests.e2e.scenes import SCENES, Studio
 
 FOLDER = Path(__file__).parent / "shots"
-DESKTOP = {"width": 1280, "height": 800}
-MOBILE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+MOBILE: ViewportSize = {"width": 390, "height": 844}
 #: (name, viewport, language, scheme)
-VIEWS = (
+VIEWS: tuple[tuple[str, ViewportSize, str, Literal["light", "dark"]], ...] = (
     ("light", DESKTOP, "en-GB", "light"),
     ("dark", DESKTOP, "en-GB", "dark"),
     ("mobile-light", MOBILE, "tr-TR", "light"),
@@ -51,7 +53,10 @@ def take(browser: Browser, server: MockServer, name: str) -> None:
     """Show one state in every view."""
     for view, viewport, locale, scheme in VIEWS:
         server.reset()
-        context = browser.new_context(viewport=viewport, locale=locale, color_scheme=scheme, device_scale_factor=1)  # type: ignore[arg-type]
+        mobile = viewport is MOBILE
+        context = browser.new_context(
+            viewport=viewport, locale=locale, color_scheme=scheme, is_mobile=mobile, has_touch=mobile
+        )
         page = context.new_page()
         SCENES[name](Studio(page, server))
         page.wait_for_timeout(400)  # let what fades in finish; a picture for people, not a test

@@ -90,6 +90,7 @@ function refused(turn: PendingTurn, error: ApiError, draft: string): void {
     code: error.code,
     detail: error.detail,
     faults: error.faults,
+    since: Date.now(),
     until: waitUntil(error),
   });
 }

@@ -14,7 +14,7 @@ export function ComposerNotice() {
 
 function NoticeLine({ notice }: { notice: Notice }) {
   const { t, error, countdown } = useWords();
-  const now = useNow(notice.until !== null);
+  const now = Math.max(notice.since, useNow(notice.until !== null));
   const left = notice.until === null ? 0 : (notice.until - now) / 1000;
   const over = notice.until !== null && left <= 0;
   useEffect(() => {

@@ -3,7 +3,7 @@ import { openConversation } from '../actions/conversations';
 import { cancel } from '../actions/jobs';
 import { useWords } from '../i18n';
 import { openConversationId, useChatStore } from '../stores/chatStore';
-import { useConnectionStore } from '../stores/connectionStore';
+import { hasNews, useConnectionStore } from '../stores/connectionStore';
 import { activeJobs, useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob, LiveJobs } from '../stores/liveJobs';
 import { calculateQueuePosition } from '../stores/queuePosition';
@@ -34,7 +34,7 @@ function Row({ live, jobs }: { live: LiveJob; jobs: LiveJobs['jobs'] }) {
   const { t } = words;
   const { job } = live;
   const queue = useImageJobsStore((state) => state.queue);
-  const connected = useConnectionStore((state) => state.phase === 'open');
+  const connected = useConnectionStore(hasNews);
   const place = calculateQueuePosition(jobs, job.job_id, connected);
   const status = cardStatus(words, live, { queue, connected: false, place, now: 0 });
   const text = [status.label, ...status.details].join(' · ');

@@ -8,7 +8,7 @@ import { memo } from 'react';
 import type { Job, Message } from '../api/types';
 import { useWords } from '../i18n';
 import { useChatStore } from '../stores/chatStore';
-import { useConnectionStore } from '../stores/connectionStore';
+import { hasNews, useConnectionStore } from '../stores/connectionStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob } from '../stores/liveJobs';
 import { calculateQueuePosition, FRESH_MS, type QueuePlaceShown } from '../stores/queuePosition';
@@ -45,7 +45,7 @@ function WorkingCard({ live }: { live: LiveJob }) {
   const { job } = live;
   const words = useWords();
   const queue = useImageJobsStore((state) => state.queue);
-  const connected = useConnectionStore((state) => state.phase === 'open');
+  const connected = useConnectionStore(hasNews);
   const place = usePlace(live, connected);
   const now = useNow(live.readyAt !== null);
   const phase = cardPhase(job, live.cancelling, queue);

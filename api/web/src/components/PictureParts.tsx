@@ -46,7 +46,7 @@ export function CopyButton({ label, icon, content }: CopyProps) {
   const { t } = useWords();
   const [state, copy] = useCopied();
   return (
-    <span className="copy">
+    <span className={`copy copy-${icon}`}>
       <IconButton icon={state === 'copied' ? 'check' : icon} label={label} onClick={() => copy(content)} />
       {state !== 'idle' && (
         <span className="copy-said" aria-hidden="true">

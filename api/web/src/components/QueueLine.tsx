@@ -2,7 +2,7 @@
 import { cancelAllWaiting } from '../actions/jobs';
 import { useNow } from '../hooks/useNow';
 import { useWords } from '../i18n';
-import { useConnectionStore } from '../stores/connectionStore';
+import { hasNews, useConnectionStore } from '../stores/connectionStore';
 import { type ImageJobsStore, useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob } from '../stores/liveJobs';
 import { Button } from './Button';
@@ -13,7 +13,7 @@ export function QueueLine() {
   const own = useImageJobsStore(ownWaiting);
   const waiting = useImageJobsStore((state) => state.queue?.waiting ?? 0);
   const quiet = useImageJobsStore((state) => state.queue?.held === true || state.queue?.paused === true);
-  const connected = useConnectionStore((state) => state.phase === 'open');
+  const connected = useConnectionStore(hasNews);
   const now = useNow(first?.readyAt !== null && first !== null);
   if (!connected || (own === 0 && (waiting === 0 || quiet))) return null;
   const position = first?.job.queue_position ?? 0;
@@ -21,14 +21,16 @@ export function QueueLine() {
   return (
     <div className="queue-line">
       <p>
-        <span>{own === 0 ? t.waitingInLine(number(waiting)) : placeWords()}</span>
+        <span>{words()}</span>
         {left > 0 && !quiet && <span className="status-detail">{t.about(span(left))}</span>}
       </p>
       {own > 1 && <Button onClick={() => void cancelAllWaiting()}>{t.cancelWaiting(number(own))}</Button>}
     </div>
   );
 
-  function placeWords(): string {
+  function words(): string {
+    if (own === 0) return t.waitingInLine(number(waiting));
+    if (quiet) return t.waitingInLine(number(own));
     if (position === 0) return t.inLine;
     return position === 1 ? t.youAreNext : t.beforeYou(number(position - 1));
   }

@@ -17,8 +17,7 @@ export function SizePicker() {
   const listed = options.presets.some((preset) => preset.width === width && preset.height === height);
   const shown = listed ? options.presets : [...options.presets, { name: '', width, height }];
   return (
-    <fieldset className="sizes">
-      <legend className="sr-only">{t.size}</legend>
+    <div className="sizes" role="radiogroup" aria-label={t.size}>
       {shown.map((preset) => (
         <Size
           key={`${preset.width}x${preset.height}`}
@@ -27,7 +26,7 @@ export function SizePicker() {
           onChoose={() => setSettings({ width: preset.width, height: preset.height })}
         />
       ))}
-    </fieldset>
+    </div>
   );
 }
 

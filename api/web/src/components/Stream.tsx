@@ -4,7 +4,7 @@
  * Rule: new things scroll into view only for who is at the end already; the others get a button.
  */
 import { useMemo } from 'react';
-import { loadMessages, loadOlderMessages } from '../actions/conversations';
+import { loadMessages, loadOlderMessages, openNew } from '../actions/conversations';
 import type { Message } from '../api/types';
 import { useStickToEnd } from '../hooks/useStickToEnd';
 import { useWords } from '../i18n';
@@ -80,13 +80,25 @@ function Skeleton() {
 
 function Trouble({ id, loading }: { id: string; loading: string }) {
   const { t } = useWords();
-  if (loading === 'missing') return <p className="trouble">{t.conversationMissing}</p>;
+  if (loading === 'missing') return <Missing />;
   if (loading !== 'failed') return null;
   return (
     <div className="trouble" role="alert">
       <p>{t.loadFailed}</p>
       <Button look="outline" icon="again" onClick={() => void loadMessages(id)}>
         {t.loadAgain}
+      </Button>
+    </div>
+  );
+}
+
+function Missing() {
+  const { t } = useWords();
+  return (
+    <div className="trouble">
+      <p>{t.conversationMissing}</p>
+      <Button look="outline" icon="plus" onClick={openNew}>
+        {t.newConversation}
       </Button>
     </div>
   );

@@ -50,7 +50,7 @@ export function cardPhase(job: Job, cancelling: boolean, queue: QueueState | nul
 export function cardStatus(words: Words, live: LiveJob, around: Surroundings): CardStatus {
   const phase = cardPhase(live.job, live.cancelling, around.queue);
   const percent = percentOf(phase, live.job);
-  const details = [placeWords(words, phase, around.place), percent === null ? null : words.percent(percent), hintOf(words, phase, live, around)];
+  const details = [placeWords(words, phase, around.place), percent === null || phase === 'cancelling' ? null : words.percent(percent), hintOf(words, phase, live, around)];
   return { label: labelOf(words, phase, around.place), details: details.filter((text) => text !== null), percent };
 }
 

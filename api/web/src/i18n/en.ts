@@ -6,7 +6,7 @@ export const en = {
   conversations: 'Conversations',
   showConversations: 'Show conversations',
   hideConversations: 'Hide conversations',
-  newConversation: 'New picture',
+  newConversation: 'New conversation',
   noConversations: 'Your conversations will appear here.',
   moreConversations: 'Show older',
   untitled: 'Untitled',

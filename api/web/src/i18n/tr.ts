@@ -8,7 +8,7 @@ export const tr: Dictionary = {
   conversations: 'Sohbetler',
   showConversations: 'Sohbetleri göster',
   hideConversations: 'Sohbetleri gizle',
-  newConversation: 'Yeni görsel',
+  newConversation: 'Yeni sohbet',
   noConversations: 'Sohbetleriniz burada görünecek.',
   moreConversations: 'Daha eskileri göster',
   untitled: 'Başlıksız',

@@ -11,6 +11,7 @@ export interface Notice {
   code: string;
   detail: string | null;
   faults: readonly { field: string; message: string }[];
+  since: number;
   /** When sending is allowed again; null when it is allowed already. */
   until: number | null;
 }

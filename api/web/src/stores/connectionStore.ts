@@ -4,8 +4,6 @@ import type { ConnectionState } from '../realtime/socket';
 
 interface Store extends ConnectionState {
   online: boolean;
-  /** True from the first hello on. */
-  everOpen: boolean;
   setConnection: (state: ConnectionState) => void;
   setOnline: (online: boolean) => void;
 }
@@ -15,7 +13,11 @@ export const useConnectionStore = create<Store>()((set) => ({
   retryAt: null,
   tooMany: false,
   online: navigator.onLine,
-  everOpen: false,
-  setConnection: (state) => set((before) => ({ ...state, everOpen: before.everOpen || state.phase === 'open' })),
+  setConnection: (state) => set(state),
   setOnline: (online) => set({ online }),
 }));
+
+/** Whether what is on screen is what is. */
+export function hasNews({ phase, online }: Pick<Store, 'phase' | 'online'>): boolean {
+  return phase === 'open' && online;
+}

@@ -1,0 +1,136 @@
+import { fireEvent, render, screen, waitFor } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { Composer } from '../src/components/Composer';
+import { nearest } from '../src/components/SettingsFields';
+import { useChatStore } from '../src/stores/chatStore';
+import { useComposerStore } from '../src/stores/composerStore';
+import { useConnectionStore } from '../src/stores/connectionStore';
+import { useImageJobsStore } from '../src/stores/imageJobsStore';
+import { useSessionStore } from '../src/stores/sessionStore';
+import { job } from './jobs';
+
+const me = { user_id: 'u', username: null, roles: [], auth_mode: 'local' } as const;
+type Fetch = (path: string, init?: RequestInit) => Promise<Response>;
+let fetched: ReturnType<typeof vi.fn<Fetch>>;
+
+let next: (() => Promise<Response>)[] = [];
+
+/** What the next submission is answered; everything else is not found. */
+function answers(status: number, body: unknown, headers: Record<string, string> = {}): void {
+  next.push(async () => new Response(JSON.stringify(body), { status, headers }));
+}
+
+function submissions(): { body: Record<string, unknown>; key: string }[] {
+  const calls = fetched.mock.calls as [string, RequestInit][];
+  return calls
+    .filter(([path]) => path === '/image/generate')
+    .map(([, init]) => ({ body: JSON.parse(String(init.body)), key: (init.headers as Record<string, string>)['Idempotency-Key'] ?? '' }));
+}
+
+function prompt(): HTMLTextAreaElement {
+  return screen.getByRole('textbox', { name: 'Prompt' });
+}
+
+beforeEach(() => {
+  next = [];
+  fetched = vi.fn<Fetch>((path) => (path === '/image/generate' && next.shift()?.()) || Promise.resolve(new Response('{}', { status: 404 })));
+  vi.stubGlobal('fetch', fetched);
+  useImageJobsStore.getState().reset();
+  useChatStore.getState().reset();
+  useComposerStore.setState({ draft: '', settings: {}, notice: null, sending: false });
+  useConnectionStore.setState({ online: true, phase: 'open' });
+  useSessionStore.setState({ state: 'signed_in', me: { ...me, roles: [] } });
+  render(<Composer />);
+});
+
+describe('the composer', () => {
+  it('sends with Enter, trimmed, under a key of its own, and empties itself', async () => {
+    answers(202, job());
+    await userEvent.type(prompt(), '  a boat {Enter}');
+    await waitFor(() => expect(submissions()).toHaveLength(1));
+    expect(submissions()[0]).toMatchObject({ body: { prompt: 'a boat', locale: 'en' }, key: expect.stringMatching(/^[\w-]{36}$/) as string });
+    expect(prompt()).toHaveValue('');
+  });
+
+  it('breaks the line with Shift + Enter', async () => {
+    await userEvent.type(prompt(), 'a{Shift>}{Enter}{/Shift}b');
+    expect(prompt()).toHaveValue('a\nb');
+    expect(submissions()).toHaveLength(0);
+  });
+
+  it.each([{ isComposing: true }, { keyCode: 229 }])('leaves an Enter that ends a composition alone: %j', async (how) => {
+    await userEvent.type(prompt(), 'ねこ');
+    fireEvent.keyDown(prompt(), { key: 'Enter', ...how });
+    expect(submissions()).toHaveLength(0);
+  });
+
+  it('sends nothing but spaces to nobody', async () => {
+    await userEvent.type(prompt(), '   {Enter}');
+    expect(submissions()).toHaveLength(0);
+    expect(screen.getByRole('button', { name: 'Create picture' })).toBeDisabled();
+  });
+
+  it('makes one job of a double click', async () => {
+    answers(202, job());
+    await userEvent.type(prompt(), 'a boat');
+    await userEvent.dblClick(screen.getByRole('button', { name: 'Create picture' }));
+    expect(submissions()).toHaveLength(1);
+  });
+
+  it('brings the text back and counts down when the line is full', async () => {
+    answers(429, { code: 'queue_full', detail: 'x' }, { 'Retry-After': '40' });
+    await userEvent.type(prompt(), 'a boat{Enter}');
+    await screen.findByRole('alert');
+    expect(prompt()).toHaveValue('a boat');
+    expect(document.body.textContent).toContain('You can try again in 40 s');
+    expect(screen.getByRole('button', { name: 'Create picture' })).toBeDisabled();
+    expect(useChatStore.getState().pending).toEqual([]);
+  });
+
+  it('names every fault of a refused request', async () => {
+    const errors = [{ field: 'steps', message: 'At most 150.' }];
+    answers(422, { code: 'invalid_request', detail: 'x', errors });
+    await userEvent.type(prompt(), 'a boat{Enter}');
+    await screen.findByText('Steps');
+    expect(document.body.textContent).toContain('At most 150.');
+    expect(screen.getByRole('button', { name: 'Create picture' })).toBeEnabled();
+  });
+
+  it('keeps on screen what may or may not have arrived, under the same key', async () => {
+    next.push(() => Promise.reject(new TypeError('network')));
+    await userEvent.type(prompt(), 'a boat{Enter}');
+    await waitFor(() => expect(useChatStore.getState().pending[0]?.failure).toBe('network'));
+    expect(useChatStore.getState().pending[0]?.key).toBe(submissions()[0]?.key);
+  });
+
+  it.each([
+    ['offline', () => useConnectionStore.setState({ online: false }), 'You are offline'],
+    ['without a session', () => useSessionStore.setState({ state: 'expired' }), 'Sign in'],
+  ])('keeps the draft and sends nothing %s', async (_, arrange, said) => {
+    await userEvent.type(prompt(), 'a boat');
+    arrange();
+    await screen.findByText(said, { exact: false });
+    await userEvent.type(prompt(), '{Enter}');
+    expect(submissions()).toHaveLength(0);
+    expect(sessionStorage.getItem('forgeline:draft')).toBe('a boat');
+  });
+
+  it('counts what is too long', async () => {
+    fireEvent.change(prompt(), { target: { value: 'x'.repeat(2003) } });
+    expect(document.body.textContent).toContain('3 characters too many');
+    expect(screen.getByRole('button', { name: 'Create picture' })).toBeDisabled();
+  });
+});
+
+describe('a number of the settings', () => {
+  it.each([
+    [100, 64, 2048, 8, 104],
+    [5, 64, 2048, 8, 64],
+    [9999, 64, 2048, 8, 2048],
+    [3.456, 0, 30, 0.1, 3.5],
+    [Number.NaN, 0, 1, 1, undefined],
+  ])('%s between %s and %s in steps of %s becomes %s', (value, min, max, step, expected) => {
+    expect(nearest(value, min, max, step)).toBe(expected);
+  });
+});
