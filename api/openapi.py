@@ -17,7 +17,7 @@ from api.docs_page import docs_page
 from api.errors import PROBLEM, STATUS
 from api.openapi_parts import Content, Reply, Route
 from api.openapi_routes import ROUTES
-from api.queries import IDEMPOTENCY_HEADER, MAX_KEY_CHARS
+from api.queries import IDEMPOTENCY_HEADER, KEY_PATTERN, MAX_KEY_CHARS
 from shared.domain.errors import ErrorCode, error_text
 from shared.domain.events import to_json
 from shared.domain.params import GenerateRequest, request_model
@@ -157,7 +157,7 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
     if not route.takes_key:
         return []
-    schema = {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS}
+    schema = {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS, "pattern": KEY_PATTERN}
     about = "The same key and body give the same job, also when sent twice at once."
     return [{"name": IDEMPOTENCY_HEADER, "in": "header", "required": False, "description": about, "schema": schema}]
 

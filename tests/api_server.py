@@ -19,8 +19,9 @@ GENEROUS = {"RATE_LIMIT": "1000000/second", "MAX_QUEUE": "1000000", "MAX_JOBS_PE
 class ApiServer:
     """One running API."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, settings: dict[str, str]) -> None:
         self.process = process
+        self.settings = settings
         self.port = port
         self.host = f"127.0.0.1:{port}"
 
@@ -37,7 +38,7 @@ def api_server(database_url: str, redis_url: str, **settings: str) -> Iterator[A
         env = os.environ | {"AUTH_MODE": "jwt", "JWT_SECRET": SECRET, "DATA_DIR": folder, "LOG_LEVEL": "warning"}
         env |= {"PORT": str(port), "DATABASE_URL": database_url, "REDIS_URL": redis_url} | settings
         process = subprocess.Popen([sys.executable, "-m", "api.serve"], env=env)
-        server = ApiServer(process, port)
+        server = ApiServer(process, port, settings)
         try:
             wait_for(lambda: _is_ready(server), timeout_s=30, what="the API")
             yield server
