@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from api.access import init_access
 from api.auth import Authenticator
 from api.body import request_limits
 from api.context import EXTENSION, Context
@@ -9,6 +10,8 @@ from api.door import init_door
 from api.errors import init_errors
 from api.feed import StoreFeed
 from api.language import CONFIG_KEY
+from api.metrics import metrics_routes
+from api.metrics_installation import Installation
 from api.openapi import openapi_routes
 from api.processor import Processor
 from api.routes.conversations import conversations
@@ -20,6 +23,7 @@ from api.static import init_static
 from api.ws import init_relay
 from shared import redis_link
 from shared.announcer import Announcer
+from shared.duty_clock import DutyClock
 from shared.events_bus import Publisher
 from shared.images import open_image_store
 from shared.line_index import LineIndex
@@ -39,11 +43,13 @@ def create_app(settings: Settings) -> Flask:
     here = compose(settings)
     app.extensions[EXTENSION] = here
     init_errors(app)
+    init_access(app)
     init_door(app, settings, authenticator, settings.redis_url)
     for routes in (jobs, conversations, images, ops):
         app.register_blueprint(routes)
     app.register_blueprint(session_routes(authenticator))
     app.register_blueprint(openapi_routes(settings))
+    app.register_blueprint(metrics_routes(settings, authenticator, installation(here)))
     init_static(app)
     init_relay(
         app,
@@ -53,6 +59,18 @@ def create_app(settings: Settings) -> Flask:
         authenticator=authenticator,
     )
     return app
+
+
+def installation(here: Context) -> Installation:
+    """Build what tells `/metrics` how the whole installation stands."""
+    duties = DutyClock(redis_link.connect(str(here.settings.redis_url)))
+    return Installation(
+        store=here.store,
+        live=here.live,
+        index=here.processor.index,
+        duties=duties,
+        seen_within_s=here.settings.lease_s,
+    )
 
 
 def compose(settings: Settings) -> Context:

@@ -22,6 +22,7 @@ from werkzeug.wrappers import Request
 from api.auth import SAFE_METHODS, Authenticator, init_auth
 from api.door_headers import add_cors, add_security_headers, preflight_answer
 from api.limits import init_limits
+from shared import logs
 from shared.domain.errors import Forbidden, ForgelineError, PayloadTooLarge
 from shared.settings import Settings
 
@@ -96,6 +97,7 @@ def init_door(app: Flask, settings: Settings, authenticator: Authenticator, redi
 def _begin() -> None:
     asked = request.headers.get("X-Request-Id", "")
     g.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+    logs.only(request_id=g.request_id)
 
 
 def _come_in(door: Door) -> Response | None:

@@ -12,13 +12,17 @@ gunicorn alone would hold the worker for the whole grace time and then cut the s
 
 import resource
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from api.metrics_folder import counted_together
 from shared import logs
 from shared.settings import Settings, SettingsError
+
+ChildExit = Callable[[Any, Any], None]
 
 WORKER = "api.serve_worker.Worker"
 #: from SIGTERM to the end, at the longest
@@ -43,14 +47,17 @@ class ForgelineArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no type
 class Served(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     """Our application with our settings, instead of a command line's."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, child_exit: ChildExit | None = None) -> None:
         self.settings = settings
+        self._child_exit = child_exit
         super().__init__()
 
     def load_config(self) -> None:
         """Translate the settings into gunicorn's."""
         for name, value in gunicorn_config(self.settings).items():
             self.cfg.set(name, value)
+        if self._child_exit:
+            self.cfg.set("child_exit", self._child_exit)
 
     def load(self) -> Any:
         """Make the application; in each worker, after the fork."""
@@ -102,7 +109,8 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     logs.configure(settings)
-    Served(settings).run()
+    with counted_together(settings.api_processes) as child_exit:
+        Served(settings, child_exit).run()
     return 0
 
 

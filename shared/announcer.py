@@ -1,16 +1,20 @@
 """Publish what the store returned: the index first, then the event, then the line's move.
 
-Call it after the commit. A process that dies between the two loses the event; the state
-stands, and the sweep of the store tells it.
+Call it after the commit. A process that dies between the two loses the event, and so does
+one whose database leaves at that moment; the state stands, and the sweep of the store tells it.
 """
 
+import logging
 from collections.abc import Iterable
 
 from shared.domain.jobs import Job
 from shared.events_bus import Publisher
 from shared.line_index import LineIndex
 from shared.live import LiveViews
-from shared.store import Change
+from shared.store import Change, StoreUnavailable
+from shared.transitions import log_transition
+
+log = logging.getLogger(__name__)
 
 
 class Announcer:
@@ -25,17 +29,17 @@ class Announcer:
         """Tell the owner's sockets of a change; None (another process got there first) is nothing."""
         if change is None:
             return
+        log_transition(change)
         if change.moved_line:
             self._index.note([change.job])
-        view = self._live.view(change.job)
-        self._publisher.send_image_progress(view, change.job.audience)
+        self._tell(change.job)
         if change.moved_line:
             self._publisher.line_moved()
 
     def preview_changed(self, job: Job | None) -> None:
         """Tell the owner's sockets of a new preview; the job itself did not change."""
         if job is not None:
-            self._publisher.send_image_progress(self._live.view(job), job.audience)
+            self._tell(job)
 
     def publish_all(self, changes: Iterable[Change | None]) -> int:
         """Publish each change; return how many there were."""
@@ -48,3 +52,11 @@ class Announcer:
         """Tell that places, or held, paused or retry_at, may have changed."""
         self._live.forget()
         self._publisher.line_moved()
+
+    def _tell(self, job: Job) -> None:
+        try:
+            view = self._live.view(job)
+        except StoreUnavailable as error:
+            log.warning("an event of job %s was not told: %s", job.job_id, error)
+            return
+        self._publisher.send_image_progress(view, job.audience)

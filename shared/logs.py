@@ -21,7 +21,20 @@ JOB_FIELDS = ("job_id", "attempt", "worker")
 
 #: Loggers that bring handlers of their own, and libraries that say too much at `info`.
 ADOPTED = ("gunicorn.error", "celery", "celery.task", "celery.redirected")
-QUIET = ("gunicorn.access", "tornado.access", "alembic", "botocore", "boto3", "kombu", "PIL", "s3transfer", "urllib3")
+QUIET = (
+    "gunicorn.access",
+    "tornado.access",
+    "alembic",
+    "botocore",
+    "boto3",
+    "celery.app.trace",  # a wake-up is no news: what it led to is told by shared.transitions
+    "celery.beat",
+    "celery.worker.strategy",
+    "kombu",
+    "PIL",
+    "s3transfer",
+    "urllib3",
+)
 
 
 def configure(settings: Settings, *, process: str | None = None) -> None:
@@ -77,6 +90,12 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 def bound(**fields: object) -> AbstractContextManager[None]:
     """Put these fields into every line logged inside the `with` block, by this thread."""
     return structlog.contextvars.bound_contextvars(**fields)
+
+
+def only(**fields: object) -> None:
+    """Put these fields, and no other, into every line of this thread or task from now on."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**fields)
 
 
 def _common(process: str | None) -> list[Processor]:

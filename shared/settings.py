@@ -218,6 +218,11 @@ def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     return dict(os.environ) | dict(overrides)
 
 
+def tell_libraries(**variables: str) -> None:
+    """Set what a library reads from the environment by itself, in this process and its children."""
+    os.environ.update(variables)
+
+
 def _checked(model: type[Model], given: Mapping[str, str]) -> Model:
     try:
         return model.model_validate(given)
