@@ -51,22 +51,16 @@ class Machine:
     def run(self, generation: Generation, work: Work) -> None:
         """Wait for the lock and do the work; raises what Forge would raise."""
         request, epoch = generation.request, self.epoch
-        details = {"prompt": request.prompt, "seed": generation.seed, "steps": request.steps}
-        self.witness.arrived(generation.number, generation.task, **details)
+        details = {"prompt": request.prompt, "seed": generation.seed}
+        given = request.model_dump(exclude_unset=True, exclude={"prompt", "seed", "force_task_id"})
+        self.witness.arrived(generation.number, generation.task, **details, request=given)
         if generation.task:
             self.pending[generation.task] = time.monotonic()
-        outcome = "error"
         try:
             with self._turn(generation, epoch):
-                work(self, generation, epoch)
-            outcome = "interrupted" if self._stopped_early(generation) else "complete"
-        except Aborted:
-            outcome = "aborted"
-            raise
+                self._do(generation, epoch, work)
         finally:
-            self.witness.ended(
-                generation.number, generation.task, outcome=outcome, client_gone=generation.client_gone()
-            )
+            self._ended(generation, "aborted")
 
     def interrupt(self) -> None:
         """Stop what runs now, at its next step; without effect when nothing runs."""
@@ -103,6 +97,22 @@ class Machine:
         """Return a copy of the state and the seconds since the running job began."""
         with self.changed:
             return replace(self.state), time.monotonic() - self.started_at
+
+    def _do(self, generation: Generation, epoch: int, work: Work) -> None:
+        """Do the work; its end is written down before Forge looks idle again."""
+        outcome = "error"
+        try:
+            work(self, generation, epoch)
+            outcome = "interrupted" if self._stopped_early(generation) else "complete"
+        except Aborted:
+            outcome = "aborted"
+            raise
+        finally:
+            self._ended(generation, outcome)
+
+    def _ended(self, generation: Generation, outcome: str) -> None:
+        gone = generation.client_gone()
+        self.witness.ended(generation.number, generation.task, outcome=outcome, client_gone=gone)
 
     @contextmanager
     def _turn(self, generation: Generation, epoch: int) -> Iterator[None]:

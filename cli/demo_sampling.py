@@ -89,8 +89,8 @@ def _one_image(machine: Machine, generation: Generation, epoch: int, number: int
         state.job_count, state.job_no, state.skipped = request.n_iter or 1, number, False
         if state.job_count > 1:
             state.job = f"Batch {number + 1} out of {state.job_count}"
-    began = time.monotonic()
     pictures = _pictures(machine, generation, number)
+    began = time.monotonic()
     state.sampling_steps = steps
     for step in range(steps):
         state.sampling_step = step

@@ -2,7 +2,7 @@
 
 Events, each with a monotonic time, the task id, the prompt and the seed:
 
-    arrive     a generation request was read              start      it took the lock
+    arrive     a generation request was read (`request`: what it named)       start   it took the lock
     end        it left the lock (`outcome`: complete, interrupted, error, aborted; `client_gone`)
     interrupt  /sdapi/v1/interrupt was called (`task`: what ran at that moment, or null)
     skip       /sdapi/v1/skip was called
@@ -56,10 +56,11 @@ class Witness:
             self._append("arrive", {"task": task, "inside": len(self._inside), **details})
 
     def ended(self, request_id: int, task: str | None, **details: Any) -> None:
-        """A generation left the server, whatever became of it."""
+        """A generation is over, whatever became of it; told twice, the first time counts."""
         with self._changed:
-            self._inside.pop(request_id, None)
-            self._append("end", {"task": task, **details})
+            if request_id in self._inside:
+                del self._inside[request_id]
+                self._append("end", {"task": task, **details})
 
     def report(self) -> dict[str, Any]:
         """Return {entries, counts, calls, overlap, overlaps, inside}."""

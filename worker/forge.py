@@ -106,7 +106,7 @@ class ForgeClient:
         except ForgeFailure as failure:
             self._tells_tasks = failure.status not in (404, 405)
             return None
-        states: tuple[TaskState, ...] = ("completed", "active", "queued")
+        states: tuple[TaskState, ...] = ("active", "queued", "completed")
         known = (state for state in states if isinstance(answer, dict) and answer.get(state) is True)
         return next(known, "unknown")
 

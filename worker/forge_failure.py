@@ -51,8 +51,8 @@ _PATHS = re.compile(r"(?:[A-Za-z]:\\|\\\\|/)[^\s'\",;:]*[/\\][^\s'\",;:]*")
 class ForgeFailure(Exception):
     """One try at Forge failed.
 
-    `counts`: it counts for the circuit breaker. `sent`: the generation was under way, so a Forge that went
-    away died during our own job. `idle_again`: False when Forge may still be working on what we gave up.
+    `counts`: it counts for the circuit breaker. `sent`: the generation was asked for. `died`: Forge went away while
+    it worked on it. `idle_again`: False when Forge may still be working on what we gave up.
     `status`: of its answer, None without one. `gone`: nobody listens there at all. `detail` is for the log, bounded,
     without paths.
     """
@@ -68,6 +68,7 @@ class ForgeFailure(Exception):
         gone: bool = False,
     ) -> None:
         self.kind, self.sent, self.idle_again, self.status, self.gone = kind, sent, idle_again, status, gone
+        self.died = False
         self.detail = sanitised(detail)
         super().__init__(f"{kind.value}: {self.detail}")
 

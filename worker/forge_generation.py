@@ -17,8 +17,8 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.failures import FailureKind
@@ -33,13 +33,21 @@ if TYPE_CHECKING:
 
 #: How often we look while we wait for Forge to end what was interrupted.
 STOP_POLL_S = 0.25
+#: What the state of our task means while Forge works on something; a Forge that cannot tell works on ours.
+_RUNNING: dict[str | None, bool | None] = {
+    None: True,
+    "active": True,
+    "queued": None,
+    "completed": False,
+    "unknown": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long things may take, in seconds: FORGE_TIMEOUT_S, FORGE_LOAD_TIMEOUT_S, FORGE_MAX_S, PROGRESS_POLL_S.
 
-    `stop_s`: how long Forge has to end what was interrupted.
+    `stop_s`: how long Forge has to end what was interrupted; `stop_within_s`: less, for some reasons to stop.
     """
 
     timeout_s: float = 180
@@ -48,6 +56,7 @@ class Limits:
     poll_s: float = 1
     stop_s: float = 30
     first_poll_s: float = 0.05
+    stop_within_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,8 @@ class Generation:
         self._with_preview = False
         #: our task was seen running; the POST is over; its connection was lost; somebody else pressed Interrupt
         self._ours = self._ended = self._lost = self._stopped_elsewhere = False
+        #: nobody listens at Forge's address any more
+        self._gone = False
         self._loading = False
         self._began = self._moved = time.monotonic()
 
@@ -105,7 +116,8 @@ class Generation:
                 self._look_at(item)
             reason = self._callbacks.should_stop()
             if reason is not None:
-                raise GenerationStopped(reason, stopped=self._end_ours())
+                within_s = self._limits.stop_within_s.get(reason, self._limits.stop_s)
+                raise GenerationStopped(reason, stopped=self._end_ours(within_s))
             self._mind_silence()
 
     def _whole(self, body: bytes) -> bytes:
@@ -144,12 +156,13 @@ class Generation:
         """Return a failed POST's error; with the connection lost Forge may go on, so it is stopped first."""
         if self._lost and isinstance(error, ForgeFailure):
             error.idle_again = self._end_ours()
+            error.died = self._ours or self._gone
         return error
 
-    def _end_ours(self) -> bool:
-        """Make Forge stop working for us; tell whether it did, within `stop_s`."""
+    def _end_ours(self, within_s: float | None = None) -> bool:
+        """Make Forge stop working for us; tell whether it did, within `stop_s` or so many seconds."""
         self._over.set()
-        deadline = time.monotonic() + self._limits.stop_s
+        deadline = time.monotonic() + (self._limits.stop_s if within_s is None else within_s)
         while not self._ended:
             running = self._interrupt_ours()
             left_s = deadline - time.monotonic()
@@ -159,16 +172,21 @@ class Generation:
         return True
 
     def _interrupt_ours(self) -> bool | None:
-        """Interrupt Forge if it works on our task; tell whether it did, None when that could not be learnt."""
+        """Interrupt Forge if it works on our task.
+
+        Return True if it did, False if our task is over, None if it still waits there or that could not be learnt.
+        """
         try:
             sample = self._client.progress()
-            if sample.idle or self._client.active_task(self._task_id) is False:
+            if sample.idle:
                 return False
-            if not sample.interrupted:
+            state = self._client.task_state(self._task_id)
+            if state in (None, "active") and not sample.interrupted:
                 self._client.interrupt()
         except ForgeFailure as failure:
+            self._gone = failure.gone
             return False if failure.gone else None
-        return True
+        return _RUNNING[state]
 
     def _next(self, timeout_s: float) -> bytes | BaseException | Sample | None:
         """Wait for the next thing to happen, and keep in mind how the POST ended."""
