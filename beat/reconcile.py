@@ -1,19 +1,17 @@
-"""Redis is compared with the store, and mended: the index, the counter, the wake-ups.
+"""Redis is compared with the store, and mended: the index, its epoch, the wake-ups.
 
-Redis may lose everything at any moment. The epoch key tells: where it is missing, or is
-not the store's, the index is rebuilt and the epoch set last. Idempotent; one of several
-runs at a time.
+Redis may lose everything at any moment, or come back with what it held a while ago. The
+epoch key tells: where it is missing, or is not the store's, nobody believes the index until
+it was mended. Idempotent; one of several runs at a time.
 """
 
 import logging
 from uuid import uuid4
 
-from redis import Redis
 from redis.exceptions import RedisError
 
 from beat.duties import Duties
-from shared import redis_link
-from shared.queues import GPU_QUEUE
+from shared.line_index import score
 
 log = logging.getLogger(__name__)
 
@@ -27,41 +25,47 @@ def reconcile(duties: Duties) -> int:
         if not mine:
             return 0
         try:
-            return _mend_index(duties) + _mend_wakeups(duties)
+            return _mend_index(duties) + _mend_epoch(duties) + _mend_wakeups(duties)
         except RedisError as error:
             log.warning("nothing to reconcile with: %s", error)
             return 0
 
 
 def _mend_index(duties: Duties) -> int:
-    line = duties.store.waiting_scores()
-    found = duties.index.job_ids()
-    same_epoch = duties.index.epoch() == duties.store.line_state().epoch
-    if found == [job_id for job_id, _, _ in line] and same_epoch:
+    """Note anew every job on which the two differ; a note that is on its way does no harm."""
+    found = duties.index.scores()
+    line = {job_id: score(priority, ticket) for job_id, priority, ticket in duties.store.waiting_scores()}
+    wrong = [job_id for job_id in found.keys() | line.keys() if found.get(job_id) != line.get(job_id)]
+    if not wrong:
+        return 0
+    jobs = duties.store.jobs_by_id(wrong)
+    duties.index.note(jobs)
+    duties.index.drop(set(wrong) - {job.job_id for job in jobs})
+    duties.announcer.line_moved()
+    log.info("the line's index differed in %d place(s)", len(wrong))
+    return len(wrong)
+
+
+def _mend_epoch(duties: Duties) -> int:
+    found = duties.index.epoch()
+    if found is not None and found == duties.store.line_state().epoch:
         return 0
     epoch = uuid4().hex
-    duties.index.rebuild(line, epoch)
+    duties.index.begin_epoch(epoch)
     duties.store.set_epoch(epoch)
     duties.announcer.line_moved()
-    log.info("the line's index was rebuilt: %d waiting", len(line))
+    log.warning("Redis had lost the line's index: a new one is in use")
     return 1
 
 
 def _mend_wakeups(duties: Duties) -> int:
+    """Ring for waiting jobs that nobody was woken for; a wake-up that a worker holds may be doubled."""
     waiting, _ = duties.store.counts()
-    missing = min(waiting - _rung(duties), MOST_RINGS)
-    if missing <= 0 or duties.store.line_state().paused:
+    unheard = duties.bell.unheard()
+    if unheard is None or waiting <= unheard or duties.store.line_state().paused:
         return 0
-    for _ in range(missing):
-        duties.bell.ring("reconciled")
-    log.info("%d wake-up(s) were missing", missing)
-    return missing
-
-
-def _rung(duties: Duties) -> int:
-    """Return how many wake-ups the broker holds for the GPU workers."""
-    redis: Redis = redis_link.connect(str(duties.settings.redis_url))
-    try:
-        return int(redis.llen(GPU_QUEUE))
-    finally:
-        redis.close()
+    rung = 0
+    while rung < min(waiting - unheard, MOST_RINGS) and duties.bell.ring("reconciled"):
+        rung += 1
+    log.info("%d wake-up(s) were missing", rung)
+    return rung

@@ -1,16 +1,14 @@
 """Orphaned jobs go back in line with their ticket: their worker died.
 
 Also what is overdue: a cancel that Forge did not honour in time, and jobs that waited too
-long. Everything is compare-and-set, so two rescues at once are harmless.
+long. Everything happens under the job's row lock, so two rescues at once are harmless.
 """
 
 import logging
 
 from beat.duties import Duties
 from shared.domain.decisions import Decision, Outcome, rescue_decision
-from shared.domain.errors import TEMPORARY, ErrorCode
 from shared.domain.jobs import Job
-from shared.store import Change
 
 log = logging.getLogger(__name__)
 
@@ -22,28 +20,27 @@ CANCEL_MARGIN_S = 3.0
 
 def rescue_orphaned_jobs(duties: Duties) -> int:
     """Take back every job whose lease ran out; return how many."""
-    rescued = 0
-    for job in duties.store.orphaned_jobs():
-        decision = rescue_decision(
+
+    def decide(job: Job) -> Decision:
+        return rescue_decision(
             deaths=job.deaths,
             max_attempts=duties.settings.max_attempts,
             cancel_requested=job.cancel_requested,
         )
-        change = _carry_out(duties, job, decision)
-        duties.announcer.publish(change)
-        if change is None:
-            continue
-        rescued += 1
-        log.warning("job %s: its worker died, %s", job.job_id, decision.outcome)
-        if decision.outcome is Outcome.PUT_BACK:
+
+    rescued = duties.store.rescue_orphans(decide, settle_s=duties.settings.heartbeat_s)
+    for one in rescued:
+        job = one.change.job
+        log.warning("job %s: the worker of attempt %d died, %s", job.job_id, job.attempt, one.decision.outcome)
+        duties.announcer.publish(one.change)
+        if one.decision.outcome is Outcome.PUT_BACK:
             duties.bell.ring(job.job_id)
-    return rescued
+    return len(rescued)
 
 
-def finish_overdue_cancels(duties: Duties) -> int:
-    """End as cancelled what was asked to stop and did not; return how many."""
-    changes = duties.store.finish_overdue_cancels(CANCEL_WITHIN_S + CANCEL_MARGIN_S)
-    return duties.announcer.publish_all(changes)
+def finish_overdue_cancels(duties: Duties, *, within_s: float = CANCEL_WITHIN_S + CANCEL_MARGIN_S) -> int:
+    """End as cancelled what was asked to stop and did not in `within_s` seconds; return how many."""
+    return duties.announcer.publish_all(duties.store.finish_overdue_cancels(within_s))
 
 
 def expire_waiting_jobs(duties: Duties) -> int:
@@ -52,13 +49,3 @@ def expire_waiting_jobs(duties: Duties) -> int:
         return 0
     changes = duties.store.expire_waiting(duties.settings.queue_ttl_s)
     return duties.announcer.publish_all(changes)
-
-
-def _carry_out(duties: Duties, job: Job, decision: Decision) -> Change | None:
-    store = duties.store
-    if decision.outcome is Outcome.CANCEL:
-        return store.finish_cancel(job)
-    if decision.outcome is Outcome.PUT_BACK:
-        return store.put_back(job, deaths=decision.deaths) or store.finish_cancel(job)
-    code = decision.code or ErrorCode.INTERNAL
-    return store.fail(job, code, retryable=code in TEMPORARY, **decision.text_params)

@@ -9,7 +9,6 @@ import logging
 
 from beat.duties import Duties
 from shared.domain.decisions import is_stuck
-from shared.domain.errors import ErrorCode
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +26,7 @@ def cleanup_stuck_image_jobs(duties: Duties) -> int:
             load_timeout_s=settings.forge_load_timeout_s,
         ):
             continue
-        change = duties.store.fail(job, ErrorCode.STUCK, retryable=True)
+        change = duties.store.fail_silent(job)
         duties.announcer.publish(change)
         if change is not None:
             ended += 1

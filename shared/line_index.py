@@ -2,18 +2,21 @@
 
 The order is (priority, ticket), as the claim takes it; the index holds it as a sorted set,
 so a place is one look-up however long the line is. Whoever publishes a change of the line
-updates the index first; the reconciler compares it with the store and rebuilds it.
+updates the index first; the reconciler compares it with the store and mends it.
+
+Two processes may note two changes of one job in the wrong order. So each note carries the
+job's version, and an older one changes nothing.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from shared.domain.errors import QueueUnavailable
 from shared.domain.jobs import Job, Status
-from shared.redis_keys import EPOCH, LINE, TICKET_COUNTER
+from shared.redis_keys import EPOCH, LINE, TICKET_COUNTER, noted
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,18 @@ end
 return 1
 """
 
+#: puts a job in, or takes it out, unless a newer version of it was noted
+_NOTE = """
+local seen = redis.call('GET', KEYS[2])
+if seen and tonumber(seen) > tonumber(ARGV[2]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+if ARGV[4] == '' then return redis.call('ZREM', KEYS[1], ARGV[1]) end
+return redis.call('ZADD', KEYS[1], ARGV[4], ARGV[1])
+"""
+
+#: no note is late by more
+_NOTED_FOR_S = 3600
+_AT_ONCE = 500
 _FIRST_RETRY_S = 2
 
 
@@ -69,17 +84,23 @@ class LineIndex:
             raise QueueUnavailable(retry_after_s=_FIRST_RETRY_S) from error
 
     def note(self, jobs: Iterable[Job]) -> None:
-        """Put each waiting job in and take each other one out."""
+        """Put each waiting job in and take each other one out, as of its version."""
         try:
             with self._redis.pipeline(transaction=False) as pipe:
                 for job in jobs:
-                    if job.status is Status.QUEUED:
-                        pipe.zadd(LINE, {job.job_id: score(job.priority, job.ticket)})
-                    else:
-                        pipe.zrem(LINE, job.job_id)
+                    place = f"{score(job.priority, job.ticket):.0f}" if job.status is Status.QUEUED else ""
+                    about = (job.job_id, job.version, _NOTED_FOR_S, place)
+                    pipe.eval(_NOTE, 2, LINE, noted(job.job_id), *about)
+                    if len(pipe) >= _AT_ONCE:
+                        pipe.execute()
                 pipe.execute()
         except RedisError as error:
             log.warning("the line's index missed a change: %s", error)
+
+    def drop(self, job_ids: Iterable[str]) -> None:
+        """Take out jobs that the store knows no more. Raises RedisError."""
+        for job_id in job_ids:
+            self._redis.zrem(LINE, job_id)
 
     def place(self, job_id: str) -> tuple[int | None, int] | None:
         """Return (position from 1 or None when absent, how many wait), or None without Redis."""
@@ -113,20 +134,16 @@ class LineIndex:
         except RedisError:
             return False
 
+    def scores(self) -> dict[str, float]:
+        """Return every job in the index with its sort key. Raises RedisError."""
+        found: list[tuple[str, float]] = self._redis.zrange(LINE, 0, -1, withscores=True)  # type: ignore[assignment]
+        return dict(found)
+
     def epoch(self) -> str | None:
-        """Return the epoch the index was built for; None: Redis lost its data, or is away."""
-        try:
-            found = self._redis.get(EPOCH)
-        except RedisError:
-            return None
+        """Return the epoch the index was built for; None: Redis lost its data. Raises RedisError."""
+        found = self._redis.get(EPOCH)
         return None if found is None else str(found)
 
-    def rebuild(self, line: Sequence[tuple[str, int, int]], epoch: str) -> None:
-        """Replace the index by `line` (job_id, priority, ticket); the epoch is set last."""
-        with self._redis.pipeline(transaction=True) as pipe:
-            pipe.delete(LINE)
-            for start in range(0, len(line), 1000):
-                part = line[start : start + 1000]
-                pipe.zadd(LINE, {job_id: score(first, ticket) for job_id, first, ticket in part})
-            pipe.set(EPOCH, epoch)
-            pipe.execute()
+    def begin_epoch(self, epoch: str) -> None:
+        """Declare the index whole: it is believed from now on. Raises RedisError."""
+        self._redis.set(EPOCH, epoch)

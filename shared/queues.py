@@ -8,6 +8,8 @@ claim. The settings answer traps of Celery on Redis that were measured:
 * no prefetch: a busy worker must not hoard wake-ups that an idle one could take
 * socket timeouts: without them a half-open connection is never noticed
 * no results: no keys that nobody collects
+* a killed child is given up at once: until then its parent takes no other message
+* a child may start slowly: on a busy machine four seconds are not enough
 """
 
 from typing import Any
@@ -63,6 +65,8 @@ CONSUMING: dict[str, Any] = {
     "worker_disable_prefetch": True,
     "worker_cancel_long_running_tasks_on_connection_loss": False,
     "worker_send_task_events": True,
+    "worker_lost_wait": 0.5,
+    "worker_proc_alive_timeout": 60.0,
 }
 
 

@@ -22,6 +22,11 @@ EVENTS_CHANNEL = "forgeline:events"
 WATCHERS = "forgeline:watchers"
 
 
+def noted(job_id: str) -> str:
+    """STRING int: the version of a job that the index noted last, with an expiry (shared.line_index)."""
+    return f"forgeline:line:noted:{job_id}"
+
+
 def preview(job_id: str) -> str:
     """HASH v, jpeg: the latest live preview of a job, with an expiry (worker.progress)."""
     return f"forgeline:preview:{job_id}"

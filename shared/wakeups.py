@@ -12,8 +12,9 @@ from threading import Condition, Thread
 from celery import Celery
 from kombu import Queue
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
-from shared import queues
+from shared import queues, redis_link
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Bell:
         self._app.conf.update({**queues.SENDING, "broker_transport_options": options})
         names = (queues.GPU_QUEUE, queues.MAINTENANCE_QUEUE)
         self._app.conf.task_queues = [Queue(name) for name in names]
+        self._redis = redis_link.connect(redis_url)
 
     def ring(self, job_id: str) -> bool:
         """Wake a GPU worker; `job_id` is for tracing only."""
@@ -39,10 +41,17 @@ class Bell:
         """Ask the maintenance worker to run `task` now."""
         return self._send(task, queues.MAINTENANCE_QUEUE, ())
 
+    def unheard(self) -> int | None:
+        """Return how many wake-ups for GPU workers the broker holds; None while it is away."""
+        try:
+            return int(self._redis.llen(queues.GPU_QUEUE))
+        except RedisError:
+            return None
+
     def _send(self, task: str, queue: str, args: tuple[str, ...]) -> bool:
         try:
             self._app.send_task(task, args=args, queue=queue, retry=False)
-        except (OperationalError, OSError) as error:
+        except (OperationalError, RedisError, OSError) as error:
             log.warning("a wake-up was not sent: %s", error)
             return False
         return True

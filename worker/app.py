@@ -5,6 +5,7 @@ child; gevent was measured to leave the GPU idle for two seconds between jobs, s
 while it works, threads cannot be ended.
 """
 
+import signal
 from typing import Any
 
 from celery import Celery, signals
@@ -56,8 +57,14 @@ def _learn_name(sender: str, **_: Any) -> None:
     _node["name"] = sender
 
 
+@signals.worker_ready.connect
+def _begin_parent(**_: Any) -> None:
+    stopping.hasten_on(signal.SIGQUIT)
+
+
 @signals.worker_process_init.connect
 def _begin_child(**_: Any) -> None:
+    stopping.listen_in_child()
     Runner.of_this_process(settings, _node["name"]).start()
 
 
@@ -67,5 +74,7 @@ def _end_child(**_: Any) -> None:
 
 
 @signals.worker_shutting_down.connect
-def _stop_soon(**_: Any) -> None:
+def _stop_soon(sig: str, **_: Any) -> None:
     stopping.ask_to_stop(settings.shutdown_grace_s)
+    if sig == "SIGINT":  # Celery has just made the next one the cold stop
+        stopping.hasten_on(signal.SIGINT)

@@ -8,11 +8,9 @@ never an automatic second POST; short timeouts for everything else; no compressi
 from __future__ import annotations
 
 import base64
-import json
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import requests
@@ -27,6 +25,7 @@ from worker.forge_failure import ForgeFailure, GenerationStopped, classify
 from worker.forge_generation import Callbacks, Generation, Limits
 from worker.forge_lists import ForgeLists, ForgeState, Model
 from worker.forge_progress import ForgeProgress, Sample
+from worker.forge_reply import Reply
 
 __all__ = [
     "ForgeClient",
@@ -88,13 +87,13 @@ class ForgeClient:
 
     def preflight(self) -> ForgeState:
         """Ask whether Forge answers and is free; raises ForgeFailure."""
-        answer = self._progress(with_preview=False)
-        sample = _sample(answer)
-        return ForgeState(idle=sample.idle, job_timestamp=sample.job_timestamp, demo=answer.demo)
+        reply = self._progress(with_preview=False)
+        sample = reply.sample()
+        return ForgeState(idle=sample.idle, job_timestamp=sample.job_timestamp, demo=reply.demo)
 
     def progress(self, *, with_preview: bool = False) -> Sample:
         """Return how far the running generation is, whoever owns it; raises ForgeFailure."""
-        return _sample(self._progress(with_preview))
+        return self._progress(with_preview).sample()
 
     def task_state(self, task_id: str) -> TaskState | None:
         """Return what Forge does with our task, or None when it cannot tell (`--nowebui`, unreachable)."""
@@ -160,10 +159,10 @@ class ForgeClient:
         """Post one generation and return the body of its 200; raises ForgeFailure."""
         return self._wire.call("POST", "/sdapi/v1/txt2img", body=body, read_s=timeout_s).body
 
-    def _progress(self, with_preview: bool) -> _Answer:
+    def _progress(self, with_preview: bool) -> Reply:
         return self._control(f"/sdapi/v1/progress?skip_current_image={'false' if with_preview else 'true'}")
 
-    def _control(self, path: str) -> _Answer:
+    def _control(self, path: str) -> Reply:
         return self._wire.call("GET", path, read_s=self._control_s)
 
     def _optional(self, path: str) -> Any:
@@ -175,18 +174,6 @@ class ForgeClient:
             raise
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    body: bytes
-    demo: bool
-
-    def json(self) -> Any:
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            raise ForgeFailure(FailureKind.UNREACHABLE, "not an answer of Forge's: no JSON") from None
-
-
 class _Wire:
     """One request on one connection, in the manner that Forge needs."""
 
@@ -196,7 +183,7 @@ class _Wire:
         if auth:
             self._headers["Authorization"] = f"Basic {base64.b64encode(auth.encode()).decode()}"
 
-    def call(self, method: str, path: str, *, read_s: float, body: Mapping[str, Any] | None = None) -> _Answer:
+    def call(self, method: str, path: str, *, read_s: float, body: Mapping[str, Any] | None = None) -> Reply:
         """Return the answer with status 200; raises ForgeFailure."""
         generates = path.endswith("/txt2img")
         try:
@@ -217,7 +204,7 @@ class _Wire:
             raise _failure(error, sent=generates) from error
         if response.status_code != 200:
             raise classify(response.status_code, content, sent=generates)
-        return _Answer(content, DEMO_HEADER in response.headers)
+        return Reply(content, DEMO_HEADER in response.headers)
 
 
 def _session() -> requests.Session:
@@ -253,13 +240,7 @@ def _failure(error: requests.RequestException, *, sent: bool) -> ForgeFailure:
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else cause
     if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
-        return ForgeFailure(FailureKind.UNREACHABLE, type(error).__name__, gone=True)
+        refused = isinstance(getattr(reason, "__cause__", None), ConnectionRefusedError)
+        return ForgeFailure(FailureKind.UNREACHABLE, f"not connected: {reason}", gone=refused)
     kind = FailureKind.TIMEOUT if sent and isinstance(error, requests.ReadTimeout) else FailureKind.UNREACHABLE
     return ForgeFailure(kind, f"{type(error).__name__}: {reason or ''}", sent=sent)
-
-
-def _sample(answer: _Answer) -> Sample:
-    try:
-        return Sample.read(answer.json())
-    except (KeyError, TypeError, ValueError):
-        raise ForgeFailure(FailureKind.UNREACHABLE, "not an answer of Forge's /progress") from None

@@ -6,17 +6,21 @@ is not ours is waited for, never interrupted.
 """
 
 import logging
+import time
 
 from shared.domain.failures import FailureKind
 from shared.store import Claimant, ForgeLease, Store
+from worker import stopping
 from worker.breaker import Circuit
+from worker.figures import Figures
 from worker.forge import ForgeClient, ForgeFailure, ForgeState
 from worker.reporter import Reporter
+from worker.takeover import Takeover
 
 log = logging.getLogger(__name__)
 
-#: a ghost of ours gets so long to end after the interrupt; else the circuit opens
-STOP_S = 30.0
+#: a ghost is waited for in such slices, so that a stop need not wait for it
+SLICE_S = 1.0
 
 UNREACHABLE = "unreachable"
 UNAUTHORIZED = "unauthorized"
@@ -40,17 +44,24 @@ class Gate:
         circuit: Circuit,
         reporter: Reporter,
         claimant: Claimant,
+        takeover: Takeover,
+        figures: Figures,
         lease_s: float,
+        stop_s: float,
     ) -> None:
         self._store = store
         self._forge = forge
         self._circuit = circuit
         self._reporter = reporter
         self._claimant = claimant
+        self._takeover = takeover
+        self._figures = figures
         self._lease_s = lease_s
+        self._stop_s = stop_s
 
     def opens(self) -> bool:
         """Whether Forge is ours, answers and is free. Raises StoreUnavailable."""
+        self._takeover.ensure()
         lease = self._store.hold_forge(self._claimant, lease_s=self._lease_s)
         if lease is None:
             self._reporter.tell(problem=BUSY_ELSEWHERE)
@@ -69,25 +80,43 @@ class Gate:
             self._reporter.tell(problem=problem)
         return free
 
+    def clear_for_retry(self, given_up: ForgeLease) -> None:
+        """Make sure that what we gave up is over before another try.
+
+        Raises ForgeFailure: Forge is away, or still at work on it.
+        """
+        state = self._forge.preflight()
+        if not state.idle and self._is_ours(given_up, state):
+            self._end(given_up)
+
     def blame(self, failure: ForgeFailure) -> None:
         """Count a failure of Forge's and tell what is wrong with it."""
         if not failure.idle_again:
             self._circuit.trip()
         elif failure.counts:
             self._circuit.failure()
-        log.warning("forge %s: %s", self._claimant.forge, failure)
-        self._reporter.tell(problem=problem_of(failure))
+        self._figures.failed(failure.kind)
+        problem = problem_of(failure)
+        news = failure.counts or problem is None or problem != self._reporter.state.problem
+        log.log(logging.WARNING if news else logging.DEBUG, "forge %s: %s", self._claimant.forge, failure)
+        self._reporter.tell(problem=problem)
 
     def _clear(self, lease: ForgeLease, state: ForgeState) -> bool:
         """Interrupt a busy Forge if what it draws is ours; return whether it is free now."""
         if not self._is_ours(lease, state):
             return False
-        log.warning("interrupting a generation that a dead worker left: %s", lease.task_id)
+        self._end(lease)
+        return True
+
+    def _end(self, ghost: ForgeLease) -> None:
+        """Interrupt a generation of ours that nobody waits for; raises ForgeFailure unless Forge is idle then."""
+        log.warning("interrupting a generation of ours that nobody waits for: %s", ghost.task_id)
         self._forge.interrupt()
-        if self._forge.wait_idle(STOP_S):
-            return True
-        self._circuit.trip()
-        return False
+        give_up_at = time.monotonic() + self._stop_s
+        while not self._forge.wait_idle(min(SLICE_S, self._stop_s)):
+            self._forge.preflight()
+            if time.monotonic() >= give_up_at or stopping.is_overdue():
+                raise ForgeFailure(FailureKind.TIMEOUT, "still at work on what we gave up", idle_again=False)
 
     def _is_ours(self, lease: ForgeLease, state: ForgeState) -> bool:
         if lease.task_id is None:

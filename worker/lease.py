@@ -43,24 +43,35 @@ class Lease:
         self._ended.set()
 
     @property
-    def lost(self) -> bool:
-        """Whether the job is someone else's, ended, or could be before we learn of it."""
-        unsure_s = time.monotonic() - self._renewed_at
-        return self._gone or unsure_s > self._lease_s - self._heartbeat_s / 2
+    def gone(self) -> bool:
+        """Whether the job, or our right to its Forge, is someone else's by now."""
+        return self._gone
+
+    @property
+    def unsure(self) -> bool:
+        """Whether it could be someone else's before we learn of it: not renewed for almost a lease."""
+        return time.monotonic() - self._renewed_at > self._lease_s - self._heartbeat_s / 2
+
+    def confirm(self) -> bool:
+        """Renew now, if there is any doubt; return whether the job is still ours. Raises StoreUnavailable."""
+        if self.unsure and not self._gone:
+            self._renew()
+        return not self._gone
 
     def _keep(self) -> None:
         while not self._ended.wait(self._heartbeat_s):
-            self._renew()
+            try:
+                self._renew()
+            except StoreUnavailable as error:
+                log.warning("the lease of job %s was not renewed: %s", self._job.job_id, error)
+            except Exception:
+                log.exception("the lease of job %s was not renewed", self._job.job_id)
 
     def _renew(self) -> None:
         asked_at = time.monotonic()
-        try:
-            renewal = self._store.renew_lease(self._job, lease_s=self._lease_s)
-            self._store.hold_forge(self._claimant, lease_s=self._lease_s)
-        except StoreUnavailable as error:
-            log.warning("the lease of job %s was not renewed: %s", self._job.job_id, error)
-            return
-        if renewal is None:
+        ours = self._store.renew_lease(self._job, lease_s=self._lease_s)
+        forge = self._store.hold_forge(self._claimant, lease_s=self._lease_s) if ours else None
+        if forge is None:
             self._gone = True
         else:
             self._renewed_at = asked_at

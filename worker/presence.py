@@ -4,27 +4,30 @@ import logging
 import threading
 from collections.abc import Callable
 
-from shared.queues import RECONCILE_TASK, RESCUE_TASK
 from shared.store import StoreUnavailable
 from shared.wakeups import Bell
+from worker import stopping
 from worker.forge import ForgeFailure, ForgeLists
 from worker.gate import UNAUTHORIZED, UNREACHABLE, problem_of
 from worker.reporter import Reporter
+from worker.takeover import Takeover
 from worker.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
 #: Forge's lists are asked again so often; at every heartbeat while something is wrong
 LISTS_EVERY_S = 300.0
+GOODBYE_S = 2.0
 
 
 class Presence:
     """A thread that tells that this worker lives, and what its Forge offers."""
 
-    def __init__(self, bench: Workbench, reporter: Reporter, bell: Bell) -> None:
+    def __init__(self, bench: Workbench, *, reporter: Reporter, bell: Bell, takeover: Takeover) -> None:
         self._bench = bench
         self._reporter = reporter
         self._bell = bell
+        self._takeover = takeover
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
@@ -33,18 +36,26 @@ class Presence:
         self._thread.start()
 
     def stop(self) -> None:
-        """Report no more."""
+        """Report no more; the thread is waited for a moment."""
         self._stopped.set()
+        self._thread.join(GOODBYE_S)
+
+    def ring_if_unheard(self) -> None:
+        """Wake ourselves up when jobs wait and the broker holds no wake-up: it was lost."""
+        if self._bell.unheard() == 0 and self._bench.store.work_waits():
+            self._bell.ring("unheard")
 
     def _run(self) -> None:
         heartbeat_s = self._bench.settings.heartbeat_s
-        self._guarded(self._take_over)
         asked_s = LISTS_EVERY_S
         while not self._stopped.is_set():
+            self._guarded(self._takeover.ensure)
             if asked_s >= LISTS_EVERY_S or self._reporter.state.problem:
                 self._guarded(self._look_at_forge)
                 asked_s = 0.0
             self._guarded(self._reporter.tell)
+            self._guarded(self._write_figures)
+            self._guarded(self._listen_for_work)
             self._stopped.wait(heartbeat_s)
             asked_s += heartbeat_s
 
@@ -56,14 +67,14 @@ class Presence:
         except Exception:
             log.exception("%s broke; the next heartbeat tries again", duty.__name__)
 
-    def _take_over(self) -> None:
-        """End at once the leases of earlier boots: their processes are dead."""
+    def _listen_for_work(self) -> None:
+        if self._reporter.state.job_id is None and not stopping.is_stopping():
+            self.ring_if_unheard()
+
+    def _write_figures(self) -> None:
+        """Let `/metrics` see what this worker counted."""
         claimant = self._bench.claimant
-        left = self._bench.store.expire_leases(worker=claimant.worker, not_boot=claimant.boot_id)
-        if left:
-            log.warning("an earlier boot of this worker left %d job(s) behind", left)
-        self._bell.ring_maintenance(RESCUE_TASK)
-        self._bell.ring_maintenance(RECONCILE_TASK)
+        self._bench.store.write_figures(claimant.worker, claimant.boot_id, self._bench.figures.text())
 
     def _look_at_forge(self) -> None:
         """Ask an idle Forge for its lists; a failure is told, and counts for nothing."""

@@ -14,7 +14,7 @@ from shared.announcer import Announcer
 from shared.domain.jobs import Job, Stage
 from shared.previews import Previews
 from shared.redis_keys import WATCHERS
-from shared.store import Claimant, Store, StoreUnavailable
+from shared.store import Claimant, ForgeLease, Store, StoreUnavailable
 from worker.forge import ForgeProgress
 
 log = logging.getLogger(__name__)
@@ -47,16 +47,26 @@ class ProgressTeller:
         self._stage = Stage.LOADING
         self._alive_at = 0.0
         self._preview_at = 0.0
+        self._task_id: str | None = None
         self._timestamp: str | None = None
+
+    @property
+    def last_try(self) -> ForgeLease:
+        """What the newest try is known by at Forge."""
+        return ForgeLease(self._task_id, self._timestamp)
 
     def begin_try(self, task_id: str) -> bool:
         """Record a new try; return False when the job is no longer ours."""
         self._stage = Stage.LOADING
-        self._timestamp = None
+        self._task_id, self._timestamp = task_id, None
         self._store.note_generation(self._claimant, task_id=task_id, job_timestamp=None)
         change = self._store.begin_try(self._job, task_id)
         self._announcer.publish(change)
         return change is not None
+
+    def end_tries(self) -> None:
+        """Record that nothing of ours is at work on this Forge any more."""
+        self._store.note_generation(self._claimant, task_id=None, job_timestamp=None)
 
     def tell(self, progress: ForgeProgress, *, task_id: str) -> None:
         """Tell one poll's findings."""

@@ -2,12 +2,14 @@
 
 wake-up ─▶ gate (lease on the Forge, circuit, pre-flight) ─▶ claim ─▶ attempt
              └─ closed: hand the wake-up back for a healthy worker, then wait
+
+No wake-up is dropped while a job waits, and none is needed more than once a heartbeat: a
+worker that ends a job, or idles, rings itself when the broker is empty and the line is not.
 """
 
 import logging
 import os
 from typing import ClassVar
-from uuid import uuid4
 
 from shared import redis_link
 from shared.announcer import Announcer
@@ -23,14 +25,18 @@ from shared.store import Claimant, Store, StoreUnavailable
 from shared.wakeups import Bell
 from worker import stopping
 from worker.attempt import run_attempt
+from worker.boots import this_boot
 from worker.breaker import Circuit
+from worker.figures import Figures
 from worker.forge import ForgeClient
 from worker.gate import Gate
+from worker.persistence import persist
 from worker.presence import Presence
 from worker.progress import Watchers
 from worker.reporter import Reporter
 from worker.saver import Saver
-from worker.workbench import Ending, Workbench
+from worker.takeover import Takeover
+from worker.workbench import STOP_S, Ending, Workbench
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +54,7 @@ class Runner:
         redis_url = str(settings.redis_url)
         redis = redis_link.connect(redis_url)
         forge_url = str(settings.forge_url).rstrip("/")
-        self._claimant = Claimant(name, uuid4().hex, forge_url)
+        self._claimant = Claimant(name, this_boot(), forge_url)
         self._store = Store(str(settings.database_url), pool_size=4)
         self._bell = Bell(redis_url)
         previews = Previews(redis_link.connect(redis_url, decode=False))
@@ -72,14 +78,19 @@ class Runner:
             auth=settings.forge_auth,
             override_settings=settings.forge_override_settings,
         )
+        figures = Figures()
         self._reporter = Reporter(self._store, announcer, circuit, self._claimant)
+        self._takeover = Takeover(self._store, announcer, self._bell, self._claimant)
         gate = Gate(
             store=self._store,
             forge=self._forge,
             circuit=circuit,
             reporter=self._reporter,
             claimant=self._claimant,
+            takeover=self._takeover,
+            figures=figures,
             lease_s=settings.lease_s,
+            stop_s=STOP_S,
         )
         self._bench = Workbench(
             settings=settings,
@@ -92,8 +103,9 @@ class Runner:
             saver=Saver(open_image_store(settings.image_store), metadata=settings.image_metadata),
             previews=previews,
             watchers=Watchers(redis, allowed=settings.previews == "on"),
+            figures=figures,
         )
-        self._presence = Presence(self._bench, self._reporter, self._bell)
+        self._presence = Presence(self._bench, reporter=self._reporter, bell=self._bell, takeover=self._takeover)
 
     @classmethod
     def of_this_process(cls, settings: Settings, name: str) -> "Runner":
@@ -122,43 +134,53 @@ class Runner:
         if stopping.is_stopping():
             self._bell.ring("stopping")
             return
-        try:
-            job = self._claim() if self._bench.gate.opens() else None
-            held = job is None and self._is_held()
-        except StoreUnavailable as error:
-            log.warning("nothing was claimed: %s", error)
-            job, held = None, True
-        if held:
+        with stopping.at_work():
+            try:
+                self._serve()
+            except StoreUnavailable as error:
+                log.warning("the database is away: %s", error)
+                self._hand_back()
+
+    def _serve(self) -> None:
+        self._takeover.give_back_unheard()
+        if not self._store.work_waits():
+            self._bench.figures.idle()
+            return
+        job = self._claim() if self._bench.gate.opens() else None
+        if job is None:
+            self._bench.figures.idle()
             self._hand_back()
-        elif job is not None:
-            self._work(job)
+        elif self._work(job) is Ending.PUT_BACK:
+            self._hand_back()
+        else:
+            self._presence.ring_if_unheard()
 
     def _claim(self) -> Job | None:
+        self._takeover.unsure = True
         change = self._store.claim(self._claimant, lease_s=self._settings.lease_s, fair=self._settings.fair_share)
+        self._takeover.unsure = False
         self._bench.announcer.publish(change)
         return None if change is None else change.job
-
-    def _is_held(self) -> bool:
-        """Whether the gate is closed while jobs wait (an empty line needs no wake-up)."""
-        state = self._reporter.state
-        return (state.problem is not None or state.circuit == "open") and self._store.counts()[0] > 0
 
     def _hand_back(self) -> None:
         """Give the wake-up to a healthy worker, then let some time pass without it."""
         self._bell.ring("held")
         stopping.wait_unless_stopping(HOLD_S)
 
-    def _work(self, job: Job) -> None:
+    def _work(self, job: Job) -> Ending:
         self._reporter.tell(job_id=job.job_id)
+        self._takeover.unsure = True
         try:
             ending = run_attempt(job, self._bench)
+        except StoreUnavailable:
+            raise
         except Exception:
             log.exception("job %s: the attempt broke", job.job_id)
-            change = self._store.fail(job, ErrorCode.INTERNAL, retryable=True)
+            change = persist(lambda: self._store.fail(job, ErrorCode.INTERNAL, retryable=True))
             self._bench.announcer.publish(change)
             ending = Ending.DONE
         finally:
             self._reporter.tell(job_id=None)
-        self._store.note_generation(self._claimant, task_id=None, job_timestamp=None)
-        if ending is Ending.PUT_BACK:
-            self._hand_back()
+        self._takeover.unsure = False
+        self._bench.figures.attempt_ended(ending.value)
+        return ending

@@ -1,31 +1,50 @@
 """Whether this worker is asked to stop, and until when its running job may go on.
 
-The parent learns of SIGTERM, the child does the work: both see one value in shared memory,
-made before the fork.
+    SIGTERM, Ctrl-C to the parent   no new job; the running one may go on for the grace time
+    SIGQUIT, a second Ctrl-C        the running job is given back at once
+    SIGTERM to the child alone      (Flower's "terminate") its job is given back, a new child starts
+
+The parent learns of a stop, the child does the work: both see one value in shared memory,
+made before the fork and without a lock (a killed child would keep it). A signal to the
+whole process group reaches both; the child waits a moment for what the parent says.
 """
 
 import multiprocessing
+import signal
+import sys
 import time
+from types import FrameType
+
+#: a child that got a SIGTERM learns within this whether its parent stops too
+GROUP_SIGNAL_S = 1.0
 
 #: monotonic seconds of the deadline; 0 while nobody asked to stop (one clock on one machine)
-_deadline = multiprocessing.Value("d", 0.0)
+_deadline = multiprocessing.RawValue("d", 0.0)
+
+
+class _Child:
+    """What this child process knows of itself."""
+
+    working = False
+    told_at: float | None = None
 
 
 def ask_to_stop(grace_s: float) -> None:
-    """Begin the stop: no new job; the running one may go on for `grace_s` seconds."""
-    with _deadline.get_lock():
-        if _deadline.value == 0.0:
-            _deadline.value = time.monotonic() + grace_s
+    """Begin the stop: no new job; the running one may go on for `grace_s` seconds, never longer than asked before."""
+    until = time.monotonic() + grace_s
+    _deadline.value = min(_deadline.value or until, until)
 
 
 def is_stopping() -> bool:
     """Whether no new job may begin."""
-    return bool(_deadline.value)
+    return bool(_deadline.value) or _Child.told_at is not None
 
 
 def is_overdue() -> bool:
     """Whether the running job must be given back now."""
-    return bool(_deadline.value) and time.monotonic() >= _deadline.value
+    if _deadline.value:
+        return bool(time.monotonic() >= _deadline.value)
+    return _Child.told_at is not None and time.monotonic() >= _Child.told_at + GROUP_SIGNAL_S
 
 
 def wait_unless_stopping(seconds: float, slice_s: float = 0.1) -> bool:
@@ -39,6 +58,42 @@ def wait_unless_stopping(seconds: float, slice_s: float = 0.1) -> bool:
     return False
 
 
+def hasten_on(number: int) -> None:
+    """Have a signal, beside what the parent does at it now, end the running job's grace."""
+    before = signal.getsignal(number)
+
+    def hasten(number: int, frame: FrameType | None) -> None:
+        ask_to_stop(0)
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(number, hasten)
+
+
+def listen_in_child() -> None:
+    """Take SIGTERM as a wish to give the job back; an idle child just ends."""
+    signal.signal(signal.SIGTERM, _on_term)
+
+
+class at_work:
+    """While the block runs a SIGTERM does not end this child; afterwards it does, unless the parent stops it."""
+
+    def __enter__(self) -> None:
+        _Child.working = True
+
+    def __exit__(self, *_: object) -> None:
+        _Child.working = False
+        if _Child.told_at is not None and not _deadline.value:
+            sys.exit(0)
+
+
 def begin_anew() -> None:
     """Forget a stop; a process that starts has not been asked."""
     _deadline.value = 0.0
+    _Child.working, _Child.told_at = False, None
+
+
+def _on_term(_number: int, _frame: FrameType | None) -> None:
+    if not _Child.working:
+        sys.exit(0)
+    _Child.told_at = time.monotonic()

@@ -8,10 +8,15 @@ from shared.previews import Previews
 from shared.settings import Settings
 from shared.store import Claimant, Store
 from worker.breaker import Circuit
+from worker.figures import Figures
 from worker.forge import ForgeClient, Limits
 from worker.gate import Gate
 from worker.progress import Watchers
 from worker.saver import Saver
+
+STOP_S = 30.0
+#: at a shutdown nobody waits so long: who comes next ends the rest
+HURRIED_STOP_S = 3.0
 
 
 class StopReason(StrEnum):
@@ -47,6 +52,9 @@ class Workbench:
     saver: Saver
     previews: Previews
     watchers: Watchers
+    figures: Figures
+    #: how long Forge has to end what was interrupted (CONTRACT 5 and 7.6)
+    stop_s: float = STOP_S
 
     @property
     def limits(self) -> Limits:
@@ -56,4 +64,6 @@ class Workbench:
             load_timeout_s=self.settings.forge_load_timeout_s,
             max_s=self.settings.forge_max_s,
             poll_s=self.settings.progress_poll_s,
+            stop_s=self.stop_s,
+            stop_within_s={StopReason.SHUTDOWN: HURRIED_STOP_S},
         )

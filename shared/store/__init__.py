@@ -13,6 +13,7 @@ from shared.store.figures import Census, Figures, PendingCallbacks
 from shared.store.fleet import Fleet, ForgeLease, LineState, WorkerState
 from shared.store.outbox import Callback, Outbox
 from shared.store.reading import Conversation, Duration, Message, Reading, Waiting
+from shared.store.rescues import Rescued
 from shared.store.schema import migrate, pending_migrations
 from shared.store.submissions import Caps, NewJob, Submissions, TicketTaken
 from shared.store.upkeep import Upkeep
@@ -32,6 +33,7 @@ __all__ = [
     "PendingCallbacks",
     "Removed",
     "Renewal",
+    "Rescued",
     "Store",
     "StoreUnavailable",
     "TicketTaken",

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, extract, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, exists, extract, func, literal, select, update
 
 from shared.domain.errors import ErrorCode, error_text
 from shared.domain.jobs import Job, Stage, Status
 from shared.store import turns
 from shared.store.changing import Change, Changing
-from shared.store.tables import jobs
+from shared.store.tables import forge_leases, jobs
 from shared.store.turns import paused
 
 
@@ -38,21 +38,25 @@ class Claims(Changing):
     """Jobs that are being worked."""
 
     def claim(self, claimant: Claimant, *, lease_s: float, fair: bool = False) -> Change | None:
-        """Take the first waiting job, or None: nothing waits, or the line is paused.
+        """Take the first waiting job, or None: nothing waits, the line is paused, or another drives our Forge.
 
         `fair`: the first is that of the least recently served user (see `turns`).
         """
         with self._begin() as connection:
             first = turns.first_in_turn(connection) if fair else _first_come()
+            waits = (jobs.c.job_id == first) & (jobs.c.status == Status.QUEUED)
             change = self._change(
-                connection,
-                (jobs.c.job_id == first) & (jobs.c.status == Status.QUEUED),
-                _claimed(claimant, lease_s),
-                moved_line=True,
+                connection, waits & ~_driven_by_another(claimant), _claimed(claimant, lease_s), moved_line=True
             )
             if fair and change is not None:
                 turns.take_turn(connection, change.job)
             return change
+
+    def work_waits(self) -> bool:
+        """Whether a claim would find a job: one waits, and the line is not paused."""
+        waits = exists(select(jobs.c.job_id).where(jobs.c.status == Status.QUEUED))
+        with self._begin() as connection:
+            return bool(connection.execute(select(waits & ~paused())).scalar())
 
     def renew_lease(self, job: Job, *, lease_s: float) -> Renewal | None:
         """Extend the lease of this attempt; None when the job is no longer ours."""
@@ -115,36 +119,20 @@ class Claims(Changing):
 
     def fail(self, job: Job, code: ErrorCode, *, retryable: bool, **text_params: object) -> Change | None:
         """End this attempt in error, with the text in the job's language."""
-        return self._write(
-            job,
-            {
-                "status": Status.ERROR,
-                "error_code": code.value,
-                "error": error_text(code, job.locale, **text_params),
-                "retryable": retryable,
-                **_ended(),
-            },
-        )
+        return self._write(job, failed(job, code, retryable=retryable, **text_params))
 
     def put_back(self, job: Job, *, deaths: int = 0, bad_rounds: int = 0, forge_deaths: int = 0) -> Change | None:
         """Return this attempt's job to its old place; the counters are raised by what is given."""
-        values = {
-            "status": Status.QUEUED,
-            "stage": Stage.WAITING,
-            "progress": 0,
-            "deaths": jobs.c.deaths + deaths,
-            "bad_rounds": jobs.c.bad_rounds + bad_rounds,
-            "forge_deaths": jobs.c.forge_deaths + forge_deaths,
-            "worker": None,
-            "lease_until": None,
-            "forge_loading": False,
-        }
         with self._begin() as connection:
-            unasked = held_by(job) & ~jobs.c.cancel_requested
-            change = self._change(connection, unasked, values, moved_line=True)
-            if change is not None:
-                turns.give_turn_back(connection, job)
-            return change
+            return self._put_back(connection, job, deaths=deaths, bad_rounds=bad_rounds, forge_deaths=forge_deaths)
+
+    def _put_back(self, connection: Connection, job: Job, **raised: int) -> Change | None:
+        unasked = held_by(job) & ~jobs.c.cancel_requested
+        counters = {name: jobs.c[name] + by for name, by in raised.items()}
+        change = self._change(connection, unasked, {**_waiting_again(), **counters}, moved_line=True)
+        if change is not None:
+            turns.give_turn_back(connection, job)
+        return change
 
     def _write(self, job: Job, values: dict[str, Any]) -> Change | None:
         with self._begin() as connection:
@@ -154,6 +142,28 @@ class Claims(Changing):
 def held_by(job: Job) -> ColumnElement[bool]:
     """SQL: the row is still this attempt's (the fence of every write of a worker)."""
     return (jobs.c.job_id == job.job_id) & (jobs.c.status == Status.PROCESSING) & (jobs.c.attempt == job.attempt)
+
+
+def failed(job: Job, code: ErrorCode, *, retryable: bool, **text_params: object) -> dict[str, Any]:
+    """Return the columns of a processing job that ends in error, with the text in its language."""
+    return {
+        "status": Status.ERROR,
+        "error_code": code.value,
+        "error": error_text(code, job.locale, **text_params),
+        "retryable": retryable,
+        **_ended(),
+    }
+
+
+def _driven_by_another(claimant: Claimant) -> ColumnElement[bool]:
+    """SQL: another boot holds the lease on this Forge (ours may have run out a moment ago)."""
+    return exists(
+        select(forge_leases.c.forge).where(
+            forge_leases.c.forge == claimant.forge,
+            forge_leases.c.boot_id != claimant.boot_id,
+            forge_leases.c.lease_until > func.clock_timestamp(),
+        )
+    )
 
 
 def _first_come() -> ScalarSelect[str]:
@@ -183,6 +193,17 @@ def _claimed(claimant: Claimant, lease_s: float) -> dict[str, Any]:
         "started_at": func.clock_timestamp(),
         "alive_at": func.clock_timestamp(),
         "sampling_at": None,
+    }
+
+
+def _waiting_again() -> dict[str, Any]:
+    return {
+        "status": Status.QUEUED,
+        "stage": Stage.WAITING,
+        "progress": 0,
+        "worker": None,
+        "lease_until": None,
+        "forge_loading": False,
     }
 
 

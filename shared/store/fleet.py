@@ -93,11 +93,7 @@ class Fleet(Connected):
         now = func.clock_timestamp()
         until = now + literal(timedelta(seconds=lease_s))
         values = {"worker": claimant.worker, "boot_id": claimant.boot_id, "lease_until": until}
-        free = or_(
-            forge_leases.c.boot_id == claimant.boot_id,
-            forge_leases.c.worker == claimant.worker,
-            forge_leases.c.lease_until < now,
-        )
+        free = or_(forge_leases.c.boot_id == claimant.boot_id, forge_leases.c.lease_until < now)
         upsert = (
             insert(forge_leases)
             .values(forge=claimant.forge, **values)

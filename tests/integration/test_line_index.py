@@ -9,10 +9,11 @@ from redis import Redis
 from shared import redis_link
 from shared.domain.errors import QueueUnavailable
 from shared.line_index import LineIndex
-from shared.redis_keys import LINE, TICKET_COUNTER
-from shared.store import Store
+from shared.redis_keys import TICKET_COUNTER
+from shared.store import Claimant, Store
 from tests.builders import stored_job
 
+GPU = Claimant("gpu1@host", "boot", "http://forge")
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator["Redis"]:
@@ -58,16 +59,24 @@ def test_the_index_shows_nothing_before_it_was_built(redis: "Redis", store: Stor
     jobs = [stored_job(store) for _ in range(3)]
     index.note(jobs)
     assert index.place(jobs[2].job_id) is None
-    index.rebuild(store.waiting_scores(), "epoch-1")
+    index.begin_epoch("epoch-1")
     assert index.place(jobs[2].job_id) == (3, 3)
     assert index.job_ids() == [job.job_id for job in jobs]
     redis.flushall()
     assert index.job_ids() is None
 
 
-def test_rebuilding_replaces_what_was_wrong(redis: "Redis", store: Store) -> None:
+def test_an_older_note_that_comes_late_changes_nothing(redis: "Redis", store: Store) -> None:
     index = LineIndex(redis)
-    redis.zadd(LINE, {"ghost": 1})
-    job = stored_job(store)
-    index.rebuild(store.waiting_scores(), "epoch-2")
-    assert index.job_ids() == [job.job_id] and index.epoch() == "epoch-2"
+    index.begin_epoch("epoch")
+    waiting = stored_job(store)
+    claimed = store.claim(GPU, lease_s=30)
+    assert claimed is not None
+    index.note([claimed.job])
+    index.note([waiting])
+    assert index.job_ids() == []
+    back = store.put_back(claimed.job)
+    assert back is not None
+    index.note([back.job])
+    index.note([claimed.job])
+    assert index.job_ids() == [waiting.job_id]

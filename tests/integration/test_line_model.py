@@ -138,10 +138,10 @@ class Run:
 
 @pytest.fixture
 def index(redis_url: str) -> Iterator[LineIndex]:
-    """An index that was built once."""
+    """An index that is believed."""
     client = redis_link.connect(redis_url)
     built = LineIndex(client)
-    built.rebuild([], "epoch")
+    built.begin_epoch("epoch")
     yield built
     client.close()
 

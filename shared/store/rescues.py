@@ -1,0 +1,116 @@
+"""Jobs whose worker died, and jobs that show no sign of life.
+
+A worker is dead to us when its lease ran out by the database's clock, or when its node says
+so: who starts on a node ends the leases of processes that are gone. Each job is looked at
+and changed under its row lock, so a lease renewed meanwhile holds, and two sweeps at once
+are harmless.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, union, update
+
+from shared.domain.decisions import Decision, Outcome
+from shared.domain.errors import TEMPORARY, ErrorCode
+from shared.domain.jobs import Job, Status
+from shared.store.changing import Change
+from shared.store.claims import failed, held_by
+from shared.store.connected import job_of
+from shared.store.endings import Endings, cancelled
+from shared.store.tables import forge_leases, jobs
+
+Decide = Callable[[Job], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """What became of a job whose worker died."""
+
+    decision: Decision
+    change: Change
+
+
+class Rescues(Endings):
+    """Jobs that nobody works any more."""
+
+    def rescue_orphans(self, decide: Decide, *, settle_s: float) -> list[Rescued]:
+        """Carry out `decide` on every processing job whose lease ran out, by ticket.
+
+        A database that came back less than `settle_s` seconds ago gives the living time to renew.
+        """
+        gone = select(jobs.c.job_id).where(_orphaned(settle_s)).order_by(jobs.c.ticket)
+        with self._begin() as connection:
+            job_ids = list(connection.execute(gone).scalars())
+        rescued = [self._rescue(job_id, decide, settle_s) for job_id in job_ids]
+        return [one for one in rescued if one is not None]
+
+    def boots_of(self, worker: str) -> set[str]:
+        """Return the boots of a worker that hold a job or a Forge."""
+        at_work = select(jobs.c.boot_id).where(jobs.c.status == Status.PROCESSING, jobs.c.worker == worker)
+        driving = select(forge_leases.c.boot_id).where(
+            forge_leases.c.worker == worker, forge_leases.c.lease_until > func.clock_timestamp()
+        )
+        with self._begin() as connection:
+            return set(connection.execute(union(at_work, driving)).scalars())
+
+    def expire_leases(self, boots: Collection[str]) -> int:
+        """End at once every lease of boots whose processes are dead; return how many jobs they left."""
+        over = {"lease_until": func.clock_timestamp() - timedelta(seconds=1)}
+        left = (jobs.c.status == Status.PROCESSING) & jobs.c.boot_id.in_(boots)
+        with self._begin() as connection:
+            connection.execute(update(forge_leases).where(forge_leases.c.boot_id.in_(boots)).values(**over))
+            return int(connection.execute(update(jobs).where(left).values(**over)).rowcount)
+
+    def jobs_of_boot(self, boot_id: str) -> list[Job]:
+        """Return the processing jobs of one boot."""
+        query = select(jobs).where(jobs.c.status == Status.PROCESSING, jobs.c.boot_id == boot_id)
+        with self._begin() as connection:
+            return [job_of(row) for row in connection.execute(query)]
+
+    def silent_jobs(self, seconds: float) -> list[tuple[Job, float]]:
+        """Return processing jobs without a sign of life for `seconds`, with that time."""
+        silence = func.date_part("epoch", func.clock_timestamp() - jobs.c.alive_at)
+        query = (
+            select(silence, *jobs.c)
+            .where(jobs.c.status == Status.PROCESSING, silence >= seconds)
+            .order_by(jobs.c.ticket)
+        )
+        with self._begin() as connection:
+            rows = connection.execute(query).all()
+        return [(job_of(row, skip=1), float(row[0])) for row in rows]
+
+    def fail_silent(self, job: Job) -> Change | None:
+        """End a stuck job in error; None when it showed life since it was found."""
+        still = held_by(job) & (jobs.c.alive_at == job.alive_at)
+        with self._begin() as connection:
+            return self._change(connection, still, failed(job, ErrorCode.STUCK, retryable=True))
+
+    def _rescue(self, job_id: str, decide: Decide, settle_s: float) -> Rescued | None:
+        mine = select(jobs).where(jobs.c.job_id == job_id, _orphaned(settle_s)).with_for_update(skip_locked=True)
+        with self._begin() as connection:
+            row = connection.execute(mine).one_or_none()
+            if row is None:
+                return None
+            job = job_of(row)
+            decision = decide(job)
+            change = self._carry_out(connection, job, decision)
+        return None if change is None else Rescued(decision, change)
+
+    def _carry_out(self, connection: Connection, job: Job, decision: Decision) -> Change | None:
+        if decision.outcome is Outcome.PUT_BACK:
+            return self._put_back(connection, job, deaths=decision.deaths)
+        if decision.outcome is Outcome.CANCEL:
+            return self._change(connection, held_by(job), cancelled(job.locale))
+        code = decision.code or ErrorCode.INTERNAL
+        values = failed(job, code, retryable=code in TEMPORARY, **decision.text_params)
+        return self._change(connection, held_by(job), {**values, "deaths": jobs.c.deaths + decision.deaths})
+
+
+def _orphaned(settle_s: float) -> ColumnElement[bool]:
+    """SQL: a worker's lease ran out, and it had the time to renew it."""
+    now = func.clock_timestamp()
+    over = or_(jobs.c.lease_until < now, jobs.c.lease_until.is_(None))
+    settled = func.pg_postmaster_start_time() < now - literal(timedelta(seconds=settle_s))
+    return (jobs.c.status == Status.PROCESSING) & over & settled
