@@ -79,6 +79,22 @@ def test_a_prompt_becomes_a_picture_from_the_command_line(stack: Stack, tmp_path
     assert "complete" in done.stderr
 
 
+def test_a_client_is_told_what_the_server_refuses(stack: Stack) -> None:
+    missing, refused = (
+        subprocess.run(
+            [FORGELINE, *words],
+            env=clean_environment({"FORGELINE_URL": stack.url}),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        for words in (("cancel", "7d9fb2c4-0000-4000-8000-000000000000"), ("generate", "a boat", "--width", "65"))
+    )
+    assert missing.returncode == refused.returncode == 1
+    assert missing.stderr.startswith("Error: ") and "width" in refused.stderr
+
+
 def test_a_second_up_on_the_same_folder_names_the_first(stack: Stack) -> None:
     refused = _refused(DATA_DIR=str(stack.data_dir), PORT=str(free_port()))
     assert f"pid {stack.process.pid}" in refused
@@ -162,8 +178,8 @@ def test_ctrl_c_in_a_terminal_stops_everything(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
 def test_an_ordinary_user_may_run_it() -> None:
     nobody = pwd.getpwnam("nobody")
-    if subprocess.run([FORGELINE, "--version"], user="nobody", capture_output=True, check=False).returncode:
-        pytest.skip("that account cannot enter this checkout")
+    if not _may_run(FORGELINE, "nobody"):
+        pytest.skip("that account cannot enter this checkout, or the home of its Python")
     home = Path(f"/tmp/forgeline-nobody-{os.getpid()}")  # pytest's own folders are closed to others
     home.mkdir()
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
@@ -177,6 +193,13 @@ def test_an_ordinary_user_may_run_it() -> None:
         assert not still_alive(family)
     finally:
         shutil.rmtree(home)
+
+
+def _may_run(program: Path, user: str) -> bool:
+    try:
+        return subprocess.run([program, "--version"], user=user, capture_output=True, check=False).returncode == 0
+    except PermissionError:
+        return False
 
 
 def _refused(**settings: str) -> str:
