@@ -40,24 +40,25 @@ class Listener:
         self._on_event = on_event
         self._on_line = on_line
         self._on_gap_closed = on_gap_closed
+        self._retry_s = FIRST_RETRY_S
+        self._had_one = False
         #: set while the subscription is known to work
         self.connected = Event()
 
     def run(self) -> None:
         """Listen for ever; a greenlet's body."""
-        retry_s = FIRST_RETRY_S
-        had_one = False
         while True:
             try:
                 with Subscription(self._url) as subscription:
-                    retry_s = FIRST_RETRY_S
-                    self._now_connected(again=had_one)
-                    had_one = True
+                    self._now_connected()
                     self._listen(subscription)
-            except RedisError as error:
+            except (RedisError, OSError) as error:
                 self._now_lost(error)
-            gevent.sleep(retry_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
-            retry_s = min(2 * retry_s, LAST_RETRY_S)
+            except Exception as error:
+                log.exception("listening failed")
+                self._now_lost(error)
+            gevent.sleep(self._retry_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
+            self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
 
     def beat(self) -> None:
         """Prove to the subscription that it lives, for ever; a greenlet's body."""
@@ -68,21 +69,30 @@ class Listener:
 
     def _listen(self, subscription: Subscription) -> None:
         while True:
-            envelope = events.decode(subscription.receive())
-            if envelope is None:
-                continue
-            if envelope.kind is Kind.TO:
-                self._on_event(envelope.audience, envelope.body)
-            elif envelope.kind is Kind.LINE:
-                self._on_line()
+            message = subscription.receive()
+            try:
+                self._hear(message)
+            except Exception:
+                log.exception("a message of the channel was not understood")
 
-    def _now_connected(self, *, again: bool) -> None:
+    def _hear(self, message: bytes) -> None:
+        envelope = events.decode(message)
+        if envelope is None:
+            return
+        if envelope.kind is Kind.TO:
+            self._on_event(envelope.audience, envelope.body)
+        elif envelope.kind is Kind.LINE:
+            self._on_line()
+
+    def _now_connected(self) -> None:
+        self._retry_s = FIRST_RETRY_S
         self.connected.set()
-        if again:
+        if self._had_one:
             log.info("the events of Redis are back")
             self._on_gap_closed()
+        self._had_one = True
 
-    def _now_lost(self, error: RedisError) -> None:
+    def _now_lost(self, error: Exception) -> None:
         if self.connected.is_set():
             self.connected.clear()
             GAPS.inc()

@@ -8,8 +8,10 @@ from gevent.lock import BoundedSemaphore
 
 from api.metrics_relay import WEBSOCKETS_OPEN
 from api.relay.clocks import Deadlines, Turns
+from api.relay.messages import stamp_of
 from api.relay.ports import Feed, Place, TokenReader
 from api.relay.registry import Registry
+from api.relay.seen import Seen
 from shared.domain.identity import Identity
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Room:
         self.reading = BoundedSemaphore(READERS)
         #: set when a member has come whose presence Redis does not know yet
         self.came = Event()
+        self.seen = Seen()
         self._fresh: dict[Session, Told] = {}
 
     @property
@@ -90,9 +93,11 @@ class Room:
         WEBSOCKETS_OPEN.dec(before - len(self.registry))
 
     def snapshot_told(self, session: "Session", view: dict[str, Any]) -> None:
-        """Remember, until the next look at the line, what a socket's snapshot told."""
+        """Remember what a socket's snapshot told of jobs and, until the next look at it, of the line."""
         if not session.connection.closing:
             self._fresh[session] = Told.by_snapshot(view)
+        for job in view["jobs"]:
+            self.seen.told(job["job_id"], stamp_of(job))
 
     def take_fresh(self) -> dict["Session", Told]:
         """Return what snapshots told since the last look, and forget it."""

@@ -120,3 +120,13 @@ def test_a_store_that_is_away_at_first_gives_its_snapshot_later(stage: Stage) ->
     snapshot, event = hear(ws), hear(ws)
     assert snapshot["type"] == "snapshot"
     assert event["job"]["version"] == 3
+
+
+def test_a_message_that_is_none_of_ours_breaks_nothing(stage: Stage) -> None:
+    ws = stage.server.connect("42/alice")
+    greeted(ws)
+    with redis_client.Redis.from_url(stage.events.url) as other:
+        for message in (b"", b"\xff\xfe\n", b"to id:42\nnot json", b"to id:42\n{}", b"to id:4\xff\n{}", b"dance\n"):
+            other.publish("forgeline:events", message)
+    stage.backstage.publish(job("a"))
+    assert hear(ws)["job"]["job_id"] == "a"
