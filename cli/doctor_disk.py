@@ -1,0 +1,50 @@
+"""Where pictures are kept: is there room, and may we write."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from cli.doctor_findings import Finding, Findings, advice, fault, ok
+from shared.images import open_image_store
+from shared.settings import Settings
+
+DISK, IMAGES = "disk", "images"
+
+FULL_BYTES, ALMOST_FULL_BYTES = 1 * 10**9, 5 * 10**9
+
+
+def look_at_disk(
+    settings: Settings, free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
+) -> Findings:
+    """Look at the room in DATA_DIR, and at the image store."""
+    folder = _existing(settings.data_dir)
+    yield _room(folder, free(folder))
+    if not os.access(folder, os.W_OK):
+        yield fault(DISK, f"{folder} cannot be written", "give it to the user that runs Forgeline")
+    yield _store(settings.image_store)
+
+
+def _room(folder: Path, free_bytes: int) -> Finding:
+    text = f"{free_bytes / 10**9:.1f} GB free under {folder}"
+    mend = "make room, or set IMAGE_RETENTION_DAYS or IMAGE_RETENTION_GB"
+    if free_bytes < FULL_BYTES:
+        return fault(DISK, text, mend)
+    return advice(DISK, text, mend) if free_bytes < ALMOST_FULL_BYTES else ok(DISK, text)
+
+
+def _store(url: str) -> Finding:
+    """Ask for a picture that cannot be there: the answer proves that the store answers."""
+    where = url if url.startswith("s3:") else unquote(urlsplit(url).path)
+    try:
+        open_image_store(url).exists(f"flux_{secrets.token_hex(16)}.png")
+    except OSError as error:
+        mend = "mend IMAGE_STORE, the keys (AWS_…) and the bucket"
+        return fault(IMAGES, f"{where} does not answer: {error}", mend)
+    return ok(IMAGES, f"kept in {where}")
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())

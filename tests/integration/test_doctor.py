@@ -1,0 +1,299 @@
+"""The doctor finds what was broken on purpose, and names the mend."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from beat.duties import compose
+from beat.reconcile import reconcile
+from cli.doctor import doctor, examine
+from cli.doctor_disk import look_at_disk
+from cli.doctor_findings import Finding, Level
+from cli.doctor_servers import look_at_redis
+from shared import store as stores
+from shared.duty_clock import DutyClock
+from shared.queues import GPU_QUEUE, MAINTENANCE_QUEUE, RESCUE_TASK
+from shared.redis_keys import LINE
+from shared.redis_link import connect
+from shared.settings import Settings
+from shared.store import Store, WorkerState
+from tests.builders import ALICE, stored_job
+
+GOOD_FORGE: dict[str, Any] = {
+    "progress": {"progress": 0, "state": {"job_count": 0}},
+    "options": {"forge_additional_modules": [], "sd_model_checkpoint": "flux", "live_previews_enable": False},
+    "samplers": [{"name": "Euler"}],
+    "schedulers": [{"label": "Simple"}],
+    "sd-models": [{"title": "flux.safetensors", "model_name": "flux"}],
+}
+
+
+class CannedForge(ThreadingHTTPServer):
+    """Answers what `routes` holds, and is not the demo renderer; 404 for the rest."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.routes = dict(GOOD_FORGE)
+        self.status = 200
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: CannedForge
+
+    def do_GET(self) -> None:
+        route = urlsplit(self.path).path.rpartition("/")[2]
+        known = route in self.server.routes
+        body = json.dumps(self.server.routes.get(route)).encode()
+        self.send_response(self.server.status if known else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+class Patient:
+    """An installation that is well until a test breaks something."""
+
+    def __init__(self, store: Store, database_url: str, redis_url: str, folder: Path, forge: CannedForge) -> None:
+        self.store, self.forge = store, forge
+        self.redis = connect(redis_url)
+        self.given = {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "DATA_DIR": str(folder),
+            "FORGE_URL": forge.url,
+        }
+        self.report_worker()
+        DutyClock(self.redis).done(RESCUE_TASK)
+        self.reconcile()
+
+    def report_worker(self, **state: Any) -> None:
+        self.store.report_worker(WorkerState(name="gpu1@a", boot_id="b", forge=self.forge.url, **state))
+
+    def reconcile(self) -> None:
+        duties = compose(Settings.from_env(self.given, while_up=False))
+        reconcile(duties)
+        duties.store.close()
+
+    def rescued(self, seconds_ago: float) -> None:
+        self.redis.hset("forgeline:duties", RESCUE_TASK, str(time.time() - seconds_ago))
+
+    def findings(self) -> list[Finding]:
+        return list(examine(Settings.from_env(self.given, while_up=False)))
+
+
+@contextmanager
+def canned_forge() -> Iterator[CannedForge]:
+    server = CannedForge()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def patient(store: Store, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Patient]:
+    with canned_forge() as forge:
+        yield Patient(store, database_url, redis_url, tmp_path, forge)
+    client = redis.Redis.from_url(redis_url)
+    client.config_set("maxmemory-policy", "noeviction")
+    client.config_set("appendonly", "yes")
+
+
+def wrong(findings: list[Finding], level: Level = Level.FAULT) -> list[tuple[str, str, str]]:
+    return [(one.part, one.text, one.mend) for one in findings if one.level is level]
+
+
+def test_a_healthy_installation_has_no_fault(patient: Patient) -> None:
+    assert wrong(patient.findings()) == []
+
+
+def stop_postgres(patient: Patient) -> None:
+    patient.given["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"
+
+
+def name_no_database(patient: Patient) -> None:
+    del patient.given["DATABASE_URL"]
+
+
+def stop_redis(patient: Patient) -> None:
+    patient.given["REDIS_URL"] = "redis://127.0.0.1:1/0"
+
+
+def let_redis_forget(patient: Patient) -> None:
+    patient.redis.config_set("maxmemory-policy", "allkeys-lru")
+
+
+def stop_forge(patient: Patient) -> None:
+    patient.forge.shutdown()
+    patient.forge.server_close()
+
+
+def lock_forge(patient: Patient) -> None:
+    patient.forge.status = 401
+
+
+def start_forge_without_api(patient: Patient) -> None:
+    patient.forge.routes.clear()
+
+
+def take_sampler_away(patient: Patient) -> None:
+    patient.forge.routes["samplers"] = [{"name": "DDIM"}]
+
+
+def take_models_away(patient: Patient) -> None:
+    patient.forge.routes["sd-models"] = []
+
+
+def stop_gpu_worker(patient: Patient) -> None:
+    patient.store.forget_worker("gpu1@a", "b")
+
+
+def poison_worker(patient: Patient) -> None:
+    patient.report_worker(problem="poisoned")
+
+
+def open_circuit(patient: Patient) -> None:
+    patient.report_worker(circuit="open", failures=5)
+
+
+def stop_beat(patient: Patient) -> None:
+    patient.rescued(seconds_ago=600)
+
+
+def stop_maintenance(patient: Patient) -> None:
+    patient.rescued(seconds_ago=600)
+    patient.redis.rpush(MAINTENANCE_QUEUE, "a message")
+
+
+def lose_wakeups(patient: Patient) -> None:
+    stored_job(patient.store)
+    patient.reconcile()
+    patient.redis.delete(GPU_QUEUE)
+    stop_beat(patient)
+
+
+def lose_index(patient: Patient) -> None:
+    stored_job(patient.store)
+    patient.reconcile()
+    patient.redis.delete(LINE)
+    stop_beat(patient)
+
+
+FAULTS: list[tuple[Callable[[Patient], None], str, str, str]] = [
+    (stop_postgres, "PostgreSQL", "cannot be reached", "DATABASE_URL"),
+    (name_no_database, "PostgreSQL", "has no address", "forgeline up"),
+    (stop_redis, "Redis", "cannot be reached", "REDIS_URL"),
+    (let_redis_forget, "Redis", "allkeys-lru", "maxmemory-policy noeviction"),
+    (stop_forge, "Forge", "cannot be reached", "--api"),
+    (lock_forge, "Forge", "password", "FORGE_AUTH"),
+    (start_forge_without_api, "Forge", "no API", "--api"),
+    (take_sampler_away, "Forge", "no sampler Euler", "sampler"),
+    (take_models_away, "Forge", "no model", "models/Stable-diffusion"),
+    (stop_gpu_worker, "GPU workers", "none lives", "celery -A worker worker"),
+    (poison_worker, "worker gpu1@a", "poisoned", "checkpoint"),
+    (open_circuit, "worker gpu1@a", "open after 5", "log"),
+    (stop_beat, "beat", "does not ring", "celery -A beat beat"),
+    (stop_maintenance, "beat", "no maintenance worker", "celery -A beat worker"),
+    (lose_wakeups, "line", "1 of 1 waiting jobs have no wake-up", "beat"),
+    (lose_index, "line", "index", "beat"),
+]
+
+
+@pytest.mark.parametrize(("plant", "part", "told", "mend"), FAULTS, ids=[case[0].__name__ for case in FAULTS])
+def test_a_planted_fault_is_found_and_its_mend_named(
+    patient: Patient, plant: Callable[[Patient], None], part: str, told: str, mend: str
+) -> None:
+    plant(patient)
+    found = wrong(patient.findings())
+    assert any(one[0].startswith(part) and told in one[1] and mend in one[2] for one in found), found
+
+
+def test_a_missing_migration_is_found(patient: Patient) -> None:
+    with patient.store.engine.connect() as connection:
+        autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+        autocommit.execute(text("DROP DATABASE IF EXISTS empty"))
+        autocommit.execute(text("CREATE DATABASE empty"))
+    patient.given["DATABASE_URL"] = patient.given["DATABASE_URL"].rpartition("/")[0] + "/empty"
+    found = wrong(patient.findings())
+    assert any(part == "migrations" and "0001" in told and "forgeline migrate" in mend for part, told, mend in found)
+    stores.migrate(patient.given["DATABASE_URL"])
+    assert not [one for one in wrong(patient.findings()) if one[0] == "migrations"]
+
+
+def test_what_only_could_be_better_is_advice(patient: Patient) -> None:
+    patient.redis.config_set("appendonly", "no")
+    patient.forge.routes["options"] = {"live_previews_enable": True}
+    patient.store.pause()
+    findings = patient.findings()
+    told = " ".join(one[1] for one in wrong(findings, Level.ADVICE))
+    for text_ in ("memory alone", "live previews are on", "dialect we do not know", "is paused"):
+        assert text_ in told
+    assert wrong(findings) == []
+
+
+def test_callbacks_nobody_sends_any_more_are_advice(patient: Patient) -> None:
+    patient.store.cancel_job(stored_job(patient.store, callback_url="https://hooks.example.com").job_id, ALICE)
+    patient.reconcile()
+    (found,) = [one for one in wrong(patient.findings(), Level.ADVICE) if one[0] == "webhooks"]
+    assert "WEBHOOK_HOSTS" in found[2]
+
+
+@pytest.mark.parametrize(
+    ("free", "level"), [(10**8, Level.FAULT), (2 * 10**9, Level.ADVICE), (10**12, Level.OK)], ids=["full", "low", "ok"]
+)
+def test_a_disk_that_fills_up_is_told_in_time(tmp_path: Path, free: int, level: Level) -> None:
+    settings = Settings.from_env({"DATA_DIR": str(tmp_path)}, while_up=False)
+    assert next(look_at_disk(settings, lambda _path: free)).level is level
+
+
+def test_an_image_store_that_does_not_answer_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_MAX_ATTEMPTS": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    settings = Settings.from_env({"DATA_DIR": str(tmp_path), "IMAGE_STORE": "s3://pictures/x"}, while_up=False)
+    (found,) = wrong(list(look_at_disk(settings)))
+    assert found[0] == "images"
+    assert "AWS_" in found[2]
+
+
+def test_a_clock_that_is_wrong_is_told(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 100)  # two machines are not at hand
+    found = wrong(list(look_at_redis(patient.redis)))
+    assert any("100.0 s ahead" in one[1] and "NTP" in one[2] for one in found), found
+
+
+def test_scripts_read_the_exit_code_and_json(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in set(os.environ) & {"DATABASE_URL", "REDIS_URL", "FORGE_URL", "DATA_DIR"}:
+        monkeypatch.delenv(name)
+    well = CliRunner().invoke(doctor, ["--json"], env=patient.given)
+    assert well.exit_code == 0, well.output
+    assert {one["level"] for one in json.loads(well.output)} <= {"ok", "advice"}
+    stop_gpu_worker(patient)
+    ill = CliRunner().invoke(doctor, env=patient.given)
+    assert ill.exit_code == 1
+    assert "→ start one: `celery -A worker worker" in ill.output
