@@ -36,12 +36,11 @@ def _painted(prompt: str, size: tuple[int, int]) -> Picture:
     return paint(prompt, 1234, size)
 
 
-def asset(name: str) -> Response:
+def asset(file: Path) -> Response:
     """Return a file of the bundle, to be kept for ever."""
-    file = DIST / "assets" / name
     if not file.is_file():
         return Response(status=404)
-    answer = Response(file.read_bytes(), mimetype=mimetypes.guess_type(name)[0])
+    answer = Response(file.read_bytes(), mimetype=mimetypes.guess_type(file.name)[0])
     answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return answer
 

@@ -63,10 +63,10 @@ class Routes:
             app.add_url_rule(path, name, getattr(self, name), methods=[method])
 
     def index(self) -> Answer:
-        return Response((mock_pictures.DIST / "index.html").read_bytes(), content_type="text/html; charset=utf-8")
+        return Response((self.server.dist / "index.html").read_bytes(), content_type="text/html; charset=utf-8")
 
     def asset(self, name: str) -> Answer:
-        return mock_pictures.asset(name)
+        return mock_pictures.asset(self.server.dist / "assets" / name)
 
     def me(self) -> Answer:
         user = user_of()

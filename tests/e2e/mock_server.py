@@ -17,6 +17,7 @@ from simple_websocket import ConnectionClosed, Server
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from api.door_headers import SECURITY_HEADERS, content_policy
+from tests.e2e import mock_pictures
 from tests.e2e.mock_facts import Json
 from tests.e2e.mock_routes import Routes, problem, user_of
 from tests.e2e.mock_world import World, iso
@@ -49,6 +50,7 @@ class MockServer:
         self.world = World()
         self.trouble = Trouble()
         self.demo = True
+        self.dist = mock_pictures.DIST
         self._outboxes: dict[int, queue.Queue[Json | int]] = {}
         self._server: BaseWSGIServer = make_server("127.0.0.1", 0, _app(self), threaded=True, request_handler=_Silent)
         self._server.daemon_threads = True  # type: ignore[attr-defined]  # of the threaded subclass
@@ -68,6 +70,7 @@ class MockServer:
         self.world = World()
         self.trouble = Trouble()
         self.demo = True
+        self.dist = mock_pictures.DIST
 
     def close_sockets(self, code: int) -> None:
         """Close every open socket with `code`."""

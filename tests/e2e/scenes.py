@@ -1,63 +1,14 @@
-"""Every state the page can be in, each made on purpose; shown by `shots` and examined by the axe tests."""
+"""Every state a picture can be in, each made on purpose; shown by `shots` and examined by the axe tests."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 
-from tests.e2e.mock_facts import Json
-from tests.e2e.mock_server import MockServer
+from tests.e2e.studio import FOREST, LIGHTHOUSE, ROBOT, ROOFS, Studio
 
-Scene = Callable[["Studio"], None]
-
-LIGHTHOUSE = "A lighthouse in a storm, oil on canvas, warm lamp light"
-FOREST = "A paper-cut forest at dawn, layers of soft green"
-ROBOT = "A tiny robot watering a bonsai, macro photograph"
-ROOFS = "Rooftops of an old town in the rain, ink and watercolour"
+Scene = Callable[[Studio], None]
 
 SCENES: dict[str, Scene] = {}
-
-
-@dataclass
-class Studio:
-    """A page and the server behind it."""
-
-    page: Page
-    server: MockServer
-
-    def open(self) -> None:
-        """Open the page and wait until news arrive."""
-        self.page.goto(self.server.url)
-        expect(self.composer).to_be_visible()
-        self.page.wait_for_function("() => document.querySelector('main')?.getAttribute('aria-busy') !== 'true'")
-
-    @property
-    def composer(self) -> Locator:
-        """The first textbox of the page."""
-        return self.page.get_by_role("textbox").first
-
-    @property
-    def preview(self) -> Locator:
-        """The unfinished picture."""
-        return self.page.locator(".preview")
-
-    def submit(self, prompt: str = LIGHTHOUSE, **params: object) -> Json:
-        """Accept a job as if another page had sent it."""
-        mine = [entry["id"] for entry in self.server.world.conversations.values() if entry["owner"] == "local"]
-        conversation = mine[-1] if mine else None
-        return self.server.world.submit("local", prompt, conversation, **params)
-
-    def finished(self, prompt: str, **params: object) -> Json:
-        """Accept a job and complete it."""
-        job = self.submit(prompt, **params)
-        self.server.world.progress(job["job_id"], 90)
-        return self.server.world.end(job["job_id"], "complete")
-
-    def settled_pictures(self) -> None:
-        """Wait until every picture on the page has loaded and faded in."""
-        self.page.wait_for_function(
-            "() => [...document.querySelectorAll('.final')].every((it) => it.dataset.state === 'loaded')"
-        )
 
 
 def scene(function: Scene) -> Scene:

@@ -2,7 +2,8 @@
 
 from playwright.sync_api import expect
 
-from tests.e2e.scenes import FOREST, LIGHTHOUSE, ROBOT, ROOFS, Studio, complete, scene
+from tests.e2e.scenes import complete, scene
+from tests.e2e.studio import FOREST, LIGHTHOUSE, ROBOT, ROOFS, Studio
 
 
 @scene

@@ -15,7 +15,8 @@ from tests.e2e import scenes_apart  # noqa: F401  # adds its states to SCENES
 from tests.e2e.browser import FLAGS, HOW_TO_GET_ONE, find_browser
 from tests.e2e.mock_pictures import Quality
 from tests.e2e.mock_server import MockServer
-from tests.e2e.scenes import SCENES, Studio
+from tests.e2e.scenes import SCENES
+from tests.e2e.studio import Studio
 
 FOLDER = Path(__file__).parent / "shots"
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
@@ -58,7 +59,7 @@ def take(browser: Browser, server: MockServer, name: str) -> None:
             viewport=viewport, locale=locale, color_scheme=scheme, is_mobile=mobile, has_touch=mobile
         )
         page = context.new_page()
-        SCENES[name](Studio(page, server))
+        SCENES[name](Studio(page, server=server))
         page.wait_for_timeout(400)  # let what fades in finish; a picture for people, not a test
         page.screenshot(path=FOLDER / f"{name}.{view}.png")
         context.close()

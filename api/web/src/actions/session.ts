@@ -70,10 +70,17 @@ function enter(me: Me): void {
   if (someoneElse) forgetEverything();
   const isReturn = before.me !== null && !someoneElse;
   before.signedIn(me);
-  if (!isReturn) useImageJobsStore.getState().restore(readJobs(me.user_id));
+  if (!isReturn) showCached(me.user_id);
   void loadOptions();
   if (isReturn) void refreshOpen();
   else void loadConversations();
+}
+
+/** Cards of unfinished jobs before the network answers; whatever it says replaces them. */
+function showCached(userId: string): void {
+  const cached = readJobs(userId);
+  useImageJobsStore.getState().restore(cached);
+  useChatStore.getState().takeJobs(cached);
 }
 
 async function loadOptions(): Promise<void> {

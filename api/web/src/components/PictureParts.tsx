@@ -3,6 +3,7 @@ import type { Job } from '../api/types';
 import { useCopied } from '../hooks/useCopied';
 import { useWords } from '../i18n';
 import { IconButton } from './Button';
+import { Dotted } from './Dotted';
 import { Icon } from './Icon';
 
 export function Meta({ job }: { job: Job }) {
@@ -16,13 +17,7 @@ export function Meta({ job }: { job: Job }) {
   ];
   return (
     <p className="meta">
-      {parts
-        .filter((part) => part !== null)
-        .map((part) => (
-          <span className="status-detail" key={part}>
-            {part}
-          </span>
-        ))}
+      <Dotted parts={parts.filter((part) => part !== null)} />
     </p>
   );
 }

@@ -6,6 +6,7 @@ import { hasNews, useConnectionStore } from '../stores/connectionStore';
 import { type ImageJobsStore, useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob } from '../stores/liveJobs';
 import { Button } from './Button';
+import { Dotted } from './Dotted';
 
 export function QueueLine() {
   const { t, number, span } = useWords();
@@ -21,8 +22,7 @@ export function QueueLine() {
   return (
     <div className="queue-line">
       <p>
-        <span>{words()}</span>
-        {left > 0 && !quiet && <span className="status-detail">{t.about(span(left))}</span>}
+        <Dotted parts={left > 0 && !quiet ? [words(), t.about(span(left))] : [words()]} />
       </p>
       {own > 1 && <Button onClick={() => void cancelAllWaiting()}>{t.cancelWaiting(number(own))}</Button>}
     </div>

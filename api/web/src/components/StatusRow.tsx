@@ -5,6 +5,7 @@ import { useWords } from '../i18n';
 import type { LiveJob } from '../stores/liveJobs';
 import { Button } from './Button';
 import type { CardPhase, CardStatus } from './cardView';
+import { Dotted } from './Dotted';
 
 export function StatusRow({ live, phase, status }: { live: LiveJob; phase: CardPhase; status: CardStatus }) {
   const { t } = useWords();
@@ -15,11 +16,8 @@ export function StatusRow({ live, phase, status }: { live: LiveJob; phase: CardP
         <span className="status-label" data-phase={phase}>
           {status.label}
         </span>
-        {status.details.map((text) => (
-          <span className="status-detail" key={text}>
-            {text}
-          </span>
-        ))}
+        {status.details.length > 0 && ' · '}
+        <Dotted parts={status.details} />
         {live.stalled && <span className="status-stalled">{t.stalled}</span>}
       </p>
       {live.stalled && <Button onClick={() => void checkAgain(job.job_id)}>{t.checkAgain}</Button>}

@@ -1,0 +1,71 @@
+"""A real browser for the page's tests: one for the run, a page of its own for each test.
+
+Without a browser the tests are skipped, loudly; with CI set that is a failure. Every test ends by
+asserting that the page wrote no error to its console and broke no policy.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.e2e.browser import FLAGS, HOW_TO_GET_ONE, find_browser
+from tests.e2e.mock_server import MockServer
+from tests.e2e.studio import Studio
+
+VIEWPORT = {"width": 1280, "height": 800}
+OpenStudio = Callable[..., Studio]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A browser for the whole run."""
+    path = find_browser()
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET_ONE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def running_server() -> Iterator[MockServer]:
+    """The stand-in for the whole run."""
+    server = MockServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def server(running_server: MockServer) -> MockServer:
+    """The stand-in, as new."""
+    running_server.reset()
+    return running_server
+
+
+@pytest.fixture
+def new_studio(browser: Browser, server: MockServer) -> Iterator[OpenStudio]:
+    """Make pages, each in a context of its own: `new_studio(user="bob", locale="tr-TR", …)`."""
+    made: list[Studio] = []
+
+    def make(user: str | None = None, **options: Any) -> Studio:
+        context = browser.new_context(**{"viewport": VIEWPORT, "locale": "en-GB", **options})
+        if user:
+            context.add_cookies([{"name": "mock_user", "value": user, "url": server.url}])
+        studio = Studio(context.new_page(), server=server)
+        made.append(studio)
+        return studio
+
+    yield make
+    for studio in made:
+        studio.page.context.close()
+    assert [complaint for studio in made for complaint in studio.complaints] == []
+
+
+@pytest.fixture
+def studio(new_studio: OpenStudio) -> Studio:
+    """A page in English on a desktop, not opened yet."""
+    return new_studio()
