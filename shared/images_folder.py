@@ -78,7 +78,7 @@ class FolderImages:
     def thumbnail(self, name: str, width: int) -> bytes:
         """Return a small copy; made at the first demand and kept if there is room; raises ImageMissing."""
         path = self._thumbnail(checked(name), checked_width(width))
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             return path.read_bytes()
         with self.open(name) as file:
             small = shrunk(file.read(), width)
