@@ -1,16 +1,23 @@
-"""The engine, and how a lost database is told.
+"""The engines, and how a lost database is told.
 
-An engine belongs to the process that made it: a forked child builds its own. Every unit
-of work is one transaction; a connection that fails becomes `StoreUnavailable`, once, here.
+An engine belongs to the process that made it: a forked child builds its own. There are two:
+
+    _begin()   a transaction of several statements
+    _single()  statements that are each a transaction of their own: one round trip instead of three
+
+A connection that fails becomes `StoreUnavailable`, once, here. One that rested is asked whether it still lives
+before it is used again, so that a restart of PostgreSQL in a quiet hour costs nobody an answer; one in steady use
+is not, for that would cost every statement a round trip.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Row, create_engine, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import URL, Connection, Engine, Row, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.domain.errors import QueueUnavailable
@@ -20,6 +27,8 @@ from shared.store.tables import jobs
 #: seconds a new connection may take, and a request waits for a free one
 CONNECT_S = 2
 POOL_WAIT_S = 2
+#: a connection that rested so long is asked whether it still lives
+RESTED_S = 1.0
 
 #: columns of `jobs` that are not fields of Job
 _ROW_ONLY = frozenset({"paused_s_before", "turn_before"})
@@ -36,34 +45,38 @@ class StoreUnavailable(QueueUnavailable):
 
 
 class Connected:
-    """What every concern of the store stands on: one engine per process."""
+    """What every concern of the store stands on: two engines per process."""
 
     def __init__(self, database_url: str, *, pool_size: int = 8) -> None:
         self._url = database_url
         self._pool_size = pool_size
-        self._engines: dict[int, Engine] = {}
+        self._engines: dict[tuple[int, str], Engine] = {}
 
     @property
     def engine(self) -> Engine:
-        """This process's engine, made at the first use (so also after a fork)."""
-        pid = os.getpid()
-        if pid not in self._engines:
-            self._engines[pid] = self._connect()
-        return self._engines[pid]
+        """This process's engine for transactions, made at the first use (so also after a fork)."""
+        return self._engine("READ COMMITTED")
 
     def close(self) -> None:
         """Close this process's connections."""
-        engine = self._engines.pop(os.getpid(), None)
-        if engine is not None:
-            engine.dispose()
+        mine = [key for key in self._engines if key[0] == os.getpid()]
+        for key in mine:
+            self._engines.pop(key).dispose()
 
-    def _connect(self) -> Engine:
-        return create_engine(
+    def _engine(self, isolation: str) -> Engine:
+        key = (os.getpid(), isolation)
+        if key not in self._engines:
+            self._engines[key] = self._connect(isolation)
+        return self._engines[key]
+
+    def _connect(self, isolation: str) -> Engine:
+        options = {} if isolation == "READ COMMITTED" else {"isolation_level": isolation}
+        engine = create_engine(
             driver_url(self._url),
             pool_size=self._pool_size,
             max_overflow=4,
+            pool_use_lifo=True,
             pool_timeout=POOL_WAIT_S,
-            pool_pre_ping=True,
             connect_args={
                 "connect_timeout": CONNECT_S,
                 "application_name": "forgeline",
@@ -72,20 +85,53 @@ class Connected:
                 "keepalives_count": 2,
                 "tcp_user_timeout": 10_000,
             },
+            **options,  # type: ignore[arg-type]  # one optional keyword
         )
+        _ask_the_rested(engine)
+        return engine
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
         """Run one transaction; raise StoreUnavailable when the database is away."""
+        with _told_when_away(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _single(self) -> Iterator[Connection]:
+        """Run statements that stand alone; raise StoreUnavailable when the database is away."""
+        with _told_when_away(), self._engine("AUTOCOMMIT").connect() as connection:
+            yield connection
+
+
+@contextmanager
+def _told_when_away() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise StoreUnavailable("PostgreSQL cannot be reached", retry_after_s=2) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise StoreUnavailable("PostgreSQL cannot be reached", retry_after_s=2) from error
+
+
+def _ask_the_rested(engine: Engine) -> None:
+    """Ping a connection that was not used for `RESTED_S`; if it is dead, so are the others of its pool."""
+
+    @event.listens_for(engine, "checkin")
+    def rest(_connection: Any, record: Any) -> None:
+        record.info["rests_since"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ask(connection: Any, record: Any, _proxy: Any) -> None:
+        if monotonic() - record.info.get("rests_since", monotonic()) < RESTED_S:
+            return
         try:
-            with self.engine.begin() as connection:
-                yield connection
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise StoreUnavailable("PostgreSQL cannot be reached", retry_after_s=2) from error
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-            raise StoreUnavailable("PostgreSQL cannot be reached", retry_after_s=2) from error
+            alive = engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+        if not alive:
+            raise InvalidatePoolError
 
 
 def job_of(row: Row[Any], *, skip: int = 0) -> Job:

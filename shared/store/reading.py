@@ -122,7 +122,7 @@ class Reading(Connected):
     def counts(self) -> tuple[int, int]:
         """Return how many jobs wait and how many are processed."""
         query = select(jobs.c.status, func.count()).where(jobs.c.status.in_(UNFINISHED)).group_by(jobs.c.status)
-        with self._begin() as connection:
+        with self._single() as connection:
             found = {row[0]: row[1] for row in connection.execute(query)}
         return found.get(Status.QUEUED, 0), found.get(Status.PROCESSING, 0)
 
@@ -132,7 +132,7 @@ class Reading(Connected):
             return 0
         place = tuple_(jobs.c.priority, jobs.c.ticket)
         ahead = select(func.count()).where(jobs.c.status == Status.QUEUED, place < tuple_(job.priority, job.ticket))
-        with self._begin() as connection:
+        with self._single() as connection:
             return int(connection.execute(ahead).scalar_one()) + 1
 
     def waiting_scores(self) -> list[tuple[str, int, int]]:
@@ -142,7 +142,7 @@ class Reading(Connected):
             .where(jobs.c.status == Status.QUEUED)
             .order_by(jobs.c.priority, jobs.c.ticket)
         )
-        with self._begin() as connection:
+        with self._single() as connection:
             return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
     def fair_line(self) -> list[str]:
@@ -150,7 +150,7 @@ class Reading(Connected):
         standings = select(jobs.c.priority, jobs.c.ticket, jobs.c.job_id, jobs.c.user_id).where(
             jobs.c.status == Status.QUEUED
         )
-        with self._begin() as connection:
+        with self._single() as connection:
             waiting = [Standing(*row) for row in connection.execute(standings)]
             turns = {row[0]: row[1] for row in connection.execute(select(user_turns))}
         return in_turn(waiting, turns)
@@ -158,7 +158,7 @@ class Reading(Connected):
     def waiting(self, job_ids: Sequence[str]) -> list[Waiting]:
         """Return what the estimate needs of these jobs, in no order."""
         query = select(jobs.c.job_id, jobs.c.user_id, jobs.c.username, jobs.c.params).where(jobs.c.job_id.in_(job_ids))
-        with self._begin() as connection:
+        with self._single() as connection:
             return [Waiting(*row) for row in connection.execute(query)]
 
     def processing(self) -> list[Job]:
@@ -173,12 +173,12 @@ class Reading(Connected):
             .order_by(jobs.c.finished_at.desc())
             .limit(limit)
         )
-        with self._begin() as connection:
+        with self._single() as connection:
             return [Duration(row[0], row[1], row[2] or 0.0) for row in connection.execute(query)]
 
     def latest_change(self) -> int:
         """Return the newest number of the sequence of changes."""
-        with self._begin() as connection:
+        with self._single() as connection:
             return int(connection.execute(select(func.max(jobs.c.change_seq))).scalar() or 0)
 
     def changed_since(self, change_seq: int, *, overlap_s: float, limit: int = 2000) -> list[Job]:
@@ -202,7 +202,7 @@ class Reading(Connected):
         if before is not None:
             query = query.where(key < tuple_(*before))
         query = query.order_by(conversations.c.updated_at.desc(), conversations.c.id.desc())
-        with self._begin() as connection:
+        with self._single() as connection:
             return [Conversation(*row) for row in connection.execute(query.limit(limit))]
 
     def owns_conversation(self, conversation_id: str, user_id: str) -> bool:
@@ -210,7 +210,7 @@ class Reading(Connected):
         query = select(conversations.c.id).where(
             conversations.c.id == conversation_id, conversations.c.user_id == user_id
         )
-        with self._begin() as connection:
+        with self._single() as connection:
             return connection.execute(query).one_or_none() is not None
 
     def messages_page(self, conversation_id: str, *, before: int | None, limit: int) -> list[Message]:
@@ -219,10 +219,10 @@ class Reading(Connected):
         if before is not None:
             query = query.where(messages.c.id < before)
         query = query.order_by(messages.c.id.desc()).limit(limit)
-        with self._begin() as connection:
+        with self._single() as connection:
             rows = [Message(*row) for row in connection.execute(query)]
         return rows[::-1]
 
     def _jobs(self, query: Select[Any]) -> list[Job]:
-        with self._begin() as connection:
+        with self._single() as connection:
             return [job_of(row) for row in connection.execute(query)]
