@@ -1,0 +1,217 @@
+"""A Forge's circuit, with its state in a real Redis that comes and goes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import redis
+
+from cli.ports import free_port
+from tests import services
+from tests.waiting import wait_for
+from worker.breaker import Circuit
+
+FORGE = "http://127.0.0.1:7861"
+LONG_S = 60.0
+SHORT_S = 0.25
+
+
+def circuit(redis_url: str, reset_s: float = LONG_S, *, url: str = FORGE, fail_max: int = 3) -> Circuit:
+    return Circuit(url, redis_url, fail_max=fail_max, reset_s=reset_s)
+
+
+def opened(redis_url: str, reset_s: float = LONG_S) -> Circuit:
+    """Return a circuit that has just been opened by failures."""
+    found = circuit(redis_url, reset_s)
+    for _ in range(3):
+        found.failure()
+    return found
+
+
+def states(*circuits: Circuit) -> list[str]:
+    return [each.state().state for each in circuits]
+
+
+def test_is_closed_and_lets_everything_through_at_first(redis_url: str) -> None:
+    found = circuit(redis_url)
+    assert found.allow()
+    assert (found.state().state, found.state().failures, found.state().retry_at) == ("closed", 0, None)
+
+
+def test_opens_after_so_many_failures_in_a_row(redis_url: str) -> None:
+    found = circuit(redis_url)
+    for failures in (1, 2):
+        found.failure()
+        assert (found.state().state, found.state().failures) == ("closed", failures)
+        assert found.allow()
+    found.failure()
+    state = found.state()
+    assert (state.state, state.failures) == ("open", 3)
+    assert state.retry_at is not None
+    assert abs(state.retry_at - datetime.now(UTC) - timedelta(seconds=LONG_S)) < timedelta(seconds=2)
+    assert not found.allow()
+
+
+def test_begins_to_count_anew_after_any_good_answer(redis_url: str) -> None:
+    found = circuit(redis_url)
+    for _ in range(2):
+        found.failure()
+        found.failure()
+        found.success()
+        assert found.state().failures == 0
+    assert found.allow()
+
+
+def test_opens_at_once_when_told(redis_url: str) -> None:
+    found = circuit(redis_url)
+    found.trip()
+    assert found.state().state == "open"
+    assert not found.allow()
+
+
+def test_is_shared_by_all_processes_of_one_forge_and_by_no_other(redis_url: str) -> None:
+    found = opened(redis_url)
+    same, other = circuit(redis_url, url=f"{FORGE}/"), circuit(redis_url, url="http://127.0.0.1:7862")
+    assert states(found, same, other) == ["open", "open", "closed"]
+    assert not same.allow()
+    assert other.allow()
+    other.success()
+    assert same.state().failures == 3
+
+
+def test_lets_one_probe_through_when_the_time_is_over_and_closes_on_its_success(redis_url: str) -> None:
+    found, other = opened(redis_url, SHORT_S), circuit(redis_url, SHORT_S)
+    assert not other.allow()
+    wait_for(found.allow)
+    assert not other.allow()
+    assert found.allow(), "who probes may go on asking"
+    assert states(found, other) == ["half_open", "half_open"]
+    found.success()
+    assert states(found, other) == ["closed", "closed"]
+    assert other.allow()
+    assert other.state().failures == 0
+
+
+def test_opens_again_when_the_probe_fails(redis_url: str) -> None:
+    found, other = opened(redis_url, SHORT_S), circuit(redis_url, SHORT_S)
+    wait_for(found.allow)
+    found.failure()
+    assert states(found, other) == ["open", "open"]
+    assert not other.allow()
+    wait_for(other.allow, what="another probe")
+
+
+def test_gives_the_probe_of_a_dead_process_to_the_next(redis_url: str) -> None:
+    dead, heir = opened(redis_url, SHORT_S), circuit(redis_url, SHORT_S)
+    wait_for(dead.allow)
+    assert not heir.allow()
+    wait_for(heir.allow, what="the lease to end")
+    assert not dead.allow()
+
+
+def test_stays_half_open_while_nobody_gives_a_verdict(redis_url: str) -> None:
+    found = opened(redis_url, SHORT_S)
+    wait_for(found.allow)
+    assert found.state().state == "half_open"
+    assert found.allow()
+    assert found.state().state == "half_open"
+
+
+def test_tells_that_a_probe_may_go_before_anybody_has_tried(redis_url: str) -> None:
+    found = opened(redis_url, SHORT_S)
+    wait_for(lambda: found.state().state == "half_open")
+    assert found.state().retry_at is None
+
+
+def test_lets_exactly_one_of_many_through(redis_url: str) -> None:
+    found = opened(redis_url, reset_s=1)
+    many = [circuit(redis_url, reset_s=1) for _ in range(16)]
+    wait_for(lambda: found.state().state == "half_open")
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(Circuit.allow, many)) == 1
+
+
+def test_a_good_answer_closes_even_an_open_circuit(redis_url: str) -> None:
+    found = opened(redis_url)
+    found.success()
+    assert (found.state().state, found.state().failures) == ("closed", 0)
+
+
+def test_does_not_count_while_it_is_open(redis_url: str) -> None:
+    found = opened(redis_url)
+    before = found.state().retry_at
+    found.failure()
+    assert (found.state().state, found.state().failures, found.state().retry_at) == ("open", 3, before)
+
+
+@pytest.mark.parametrize("lose", ["flushall", "flushdb"])
+def test_is_not_closed_by_a_redis_that_loses_its_data(redis_url: str, lose: str) -> None:
+    found = opened(redis_url)
+    getattr(redis.Redis.from_url(redis_url), lose)()
+    assert found.state().state == "open"
+    assert not found.allow()
+    assert circuit(redis_url).state().state == "open", "what this process knows is written back"
+
+
+def test_keeps_its_count_when_redis_loses_its_data(redis_url: str) -> None:
+    found = circuit(redis_url)
+    found.failure()
+    found.failure()
+    redis.Redis.from_url(redis_url).flushall()
+    found.failure()
+    assert found.state().state == "open"
+
+
+def test_works_without_redis_from_the_first_moment() -> None:
+    found = circuit(f"redis://127.0.0.1:{free_port()}/0", SHORT_S)
+    assert found.allow()
+    for _ in range(3):
+        found.failure()
+    assert found.state().state == "open"
+    assert not found.allow()
+    wait_for(found.allow)
+    found.success()
+    assert found.state().state == "closed"
+
+
+def test_tells_redis_what_it_learnt_while_that_was_away() -> None:
+    with services.redis_server() as server:
+        found = circuit(server.url)
+        assert found.allow()
+        server.stop()
+        for _ in range(3):
+            found.failure()
+        assert not found.allow()
+        server.start()
+        wait_for(lambda: found.state().state == "open" and circuit(server.url).state().state == "open")
+        assert not found.allow()
+
+
+def test_is_not_held_up_by_a_frozen_redis() -> None:
+    with services.redis_server() as server:
+        found = opened(server.url)
+        pid = int(redis.Redis.from_url(server.url).info("server")["process_id"])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            assert [found.allow() for _ in range(20)] == [False] * 20
+            assert time.monotonic() - began < 3
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_leaves_only_keys_of_its_own_that_end(redis_url: str) -> None:
+    found = opened(redis_url, SHORT_S)
+    wait_for(found.allow)
+    client = redis.Redis.from_url(redis_url)
+    keys = client.keys("*")
+    assert {key.decode() for key in keys} == {  # type: ignore[union-attr]
+        "forgeline:circuit:127.0.0.1:7861",
+        "forgeline:circuit:127.0.0.1:7861:probe",
+    }
+    assert all(client.pttl(key) > 0 for key in keys)
