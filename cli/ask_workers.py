@@ -1,7 +1,7 @@
 """`python -m cli.ask_workers NAME@HOST …`: returns once every named worker has answered a ping.
 
-`celery inspect ping` asks once and has to be started again for each question; this asks until all have answered. A worker
-answers once it consumes.
+`celery inspect ping` asks once and has to be started again for each question; this asks until all have answered. A
+worker answers once it consumes.
 """
 
 import sys

@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 from asyncio.subprocess import DEVNULL, STDOUT, Process
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from shared.settings import child_environment
 class Child:
     """What to run, under which short name, and the signal that ends it cleanly.
 
-    `orphaned` is the signal it gets when `up` itself was killed: a database is better off ending cleanly.
+    `orphaned` is the signal it gets when `up` itself was killed: a database is better off ending cleanly. `clear` ends
+    what a dead leader left outside of its group.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Child:
     spawn_options: Mapping[str, Any] = field(default_factory=dict)
     stop_signal: signal.Signals = signal.SIGTERM
     orphaned: signal.Signals = signal.SIGKILL
+    clear: Callable[[], None] = lambda: None
 
 
 async def spawn(child: Child) -> Process:

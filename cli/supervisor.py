@@ -1,6 +1,6 @@
 """Keeps processes running: what dies starts again, after a pause that grows while it keeps dying.
 
-    start ──▶ running ──dies──▶ pause (0.5, 1, 2 … 30 s; 0.5 again after a minute of health) ──▶ start
+    start ──▶ running ──dies──▶ pause (0.5, 1, 2 … 30 s; 0.5 again after ten seconds of health) ──▶ start
                  └──stop()──▶ its stop signal ──▶ gone, by SIGKILL past the deadline
 
 It ends what it started and nothing else. Each child is told to the sentinel, which ends them if this process is killed.
@@ -19,7 +19,7 @@ from cli.children import Child, end, how_it_ended, last_words, spawn
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 #: A child that ran so long was well: its next death starts with the first pause again.
-HEALTHY_AFTER_S = 60.0
+HEALTHY_AFTER_S = 10.0
 
 Say = Callable[[str, str], None]
 
@@ -132,6 +132,7 @@ class Kept:
             await end(self._process, self._child.stop_signal, 1.0)
         returncode = await self._process.wait()
         sentinel.signal_group(self._process.pid, 9)
+        await asyncio.to_thread(self._child.clear)
         self._tell(f"- {self._process.pid}")
         words = last_words(self._child.log) if returncode > 0 else ""
         return f"ended ({how_it_ended(returncode)})" + (f": {words}" if words else "")

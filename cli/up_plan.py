@@ -98,6 +98,7 @@ class Plan:
             spawn_options=server.spawn_options() | {"cwd": "/"},
             stop_signal=server.stop_signal,
             orphaned=server.stop_signal,
+            clear=server.clear,
         )
 
     def _child(self, name: str, *command: str, **environment: str) -> Child:
