@@ -14,6 +14,9 @@ from time import perf_counter
 
 MARK = re.compile(rb'"mark":\s*"([0-9a-f]{16})"')
 RECEIVE_BYTES = 1 << 16
+#: a protocol ping, and the one of Engine.IO
+PINGS = (b"\x89\x00", b"\x81\x012")
+PONG = b"\x8a\x80\0\0\0\0"
 #: upgrades under way at one time
 ABREAST = 200
 
@@ -79,6 +82,8 @@ class Load:
                 self._greet(client, data)
             else:
                 now = perf_counter()
+                if data.startswith(PINGS):
+                    client.sock.send(PONG if data.startswith(b"\x89") else masked("3"))
                 for mark in MARK.findall(data):
                     on_mark(mark, now)
         return len(ready)

@@ -38,7 +38,7 @@ def naive(redis_url: str) -> Any:
 
     def websocket(ws: Any) -> None:
         user = request.headers["Authorization"].removeprefix("Bearer ").partition("/")[0]
-        subscription = Redis.from_url(redis_url).pubsub(ignore_subscribe_messages=True)
+        subscription = Redis.from_url(redis_url).pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         subscription.subscribe(f"user:{user}")
         ws.send('{"type":"welcome"}')
         for message in subscription.listen():
@@ -66,6 +66,7 @@ def socketio(redis_url: str) -> Any:
 
 def aiohttp(port: int, redis_url: str) -> None:
     """aiohttp with one subscription and a loop over the sockets of a user."""
+    import asyncio
     from collections import defaultdict
 
     from aiohttp import WSMsgType, web
@@ -79,21 +80,12 @@ def aiohttp(port: int, redis_url: str) -> None:
         await ws.prepare(request)
         sockets[user].add(ws)
         await ws.send_str('{"type":"welcome"}')
-        try:
-            async for _ in ws:
-                pass
-        finally:
-            sockets[user].discard(ws)
+        async for _ in ws:
+            pass
+        sockets[user].discard(ws)
         return ws
 
-    async def listen(_app: web.Application) -> Any:
-        import asyncio
-
-        task = asyncio.create_task(_forward())
-        yield
-        task.cancel()
-
-    async def _forward() -> None:
+    async def forward() -> None:
         subscription = redis.Redis.from_url(redis_url).pubsub(ignore_subscribe_messages=True)
         await subscription.subscribe("events")
         async for message in subscription.listen():
@@ -102,18 +94,55 @@ def aiohttp(port: int, redis_url: str) -> None:
             for ws in tuple(sockets[event["user"]]):
                 await ws.send_frame(text, WSMsgType.TEXT)
 
+    async def listen(_app: web.Application) -> Any:
+        task = asyncio.create_task(forward())
+        yield
+        task.cancel()
+
     app = web.Application()
     app.cleanup_ctx.append(listen)
     app.router.add_get("/ws", websocket)
     web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None, backlog=2048)
 
 
+def bare(port: int, redis_url: str) -> None:
+    """No server at all: what this machine asks for, one `send` a socket; it answers any upgrade with the same key."""
+    import select
+    import socket
+
+    from redis import Redis
+
+    from api.relay.messages import text_frame
+
+    listener = socket.create_server(("127.0.0.1", port), backlog=2048)
+    subscription = Redis.from_url(redis_url).pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+    subscription.subscribe("events")
+    subscription.get_message(timeout=5)
+    sockets: dict[str, list[socket.socket]] = {}
+    while True:
+        ready, _, _ = select.select([listener, subscription.connection._sock], [], [])
+        if listener in ready:
+            client, _ = listener.accept()
+            user = client.recv(4096).decode().partition("Bearer ")[2].partition("/")[0]
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client.sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + text_frame(b'{"type":"welcome"}'))
+            client.setblocking(False)
+            sockets.setdefault(user, []).append(client)
+            continue
+        while message := subscription.get_message():
+            event = json.loads(message["data"])
+            frame = text_frame(json.dumps(event["event"]).encode())
+            for client in sockets[event["user"]]:
+                client.send(frame)
+
+
 def main() -> None:
     """Run the server the command line names."""
     logging.basicConfig(level=logging.WARNING)
     name, port, redis_url = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    if name == "aiohttp":
-        aiohttp(port, redis_url)
+    alone = {"aiohttp": aiohttp, "bare": bare}
+    if name in alone:
+        alone[name](port, redis_url)
         return
     made = {"naive": naive, "socketio": socketio}[name]
     Gunicorn(port, lambda: made(redis_url)).run()

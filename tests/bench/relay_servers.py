@@ -4,8 +4,9 @@
     naive      Flask-Sock, one Redis subscription per socket
     socketio   python-socketio on gevent, with its Redis manager
     aiohttp    one subscription, frames sent in a loop
+    bare       no server at all: a loop of `send`, which is what this machine asks for
 
-`python -m tests.bench.relay_servers NAME PORT REDIS_URL` runs one of the last three.
+All but ours stand in `tests.bench.relay_rivals`.
 """
 
 import json
@@ -61,6 +62,7 @@ KINDS = {
     "naive": Kind("/ws", (), '"welcome"', _own_channel),
     "socketio": Kind("/socket.io/?EIO=4&transport=websocket", ('40{"token":"TOKEN"}',), "40{", _emit),
     "aiohttp": Kind("/ws", (), '"welcome"', _plain),
+    "bare": Kind("/ws", (), '"welcome"', _plain),
 }
 
 
@@ -91,7 +93,7 @@ def running(name: str, redis_url: str) -> Iterator[Running]:
         module = ["tests.relay_main"] if name == "ours" else ["tests.bench.relay_rivals", name, str(port), redis_url]
         process = subprocess.Popen([sys.executable, "-m", *module], env=env)
         try:
-            yield Running(KINDS[name], port, wait_for(lambda: _worker(process.pid, port), what=name))
+            yield Running(KINDS[name], port, wait_for(lambda: _workers(process.pid, port), what=name)[-1])
         finally:
             process.terminate()
             try:
@@ -101,14 +103,17 @@ def running(name: str, redis_url: str) -> Iterator[Running]:
                 process.wait()
 
 
-def _worker(pid: int, port: int) -> psutil.Process | None:
-    """Return the process that serves: the last that listens on `port`, once it does."""
+def _workers(pid: int, port: int) -> list[psutil.Process]:
+    """Return the processes that listen on `port`, the one that serves last; none before it does."""
     parent = psutil.Process(pid)
-    family = [*reversed(parent.children(recursive=True)), parent]
-    listening = [one for one in family if any(c.laddr.port == port for c in one.net_connections() if c.status == "LISTEN")]
-    served_by_child = len(family) > 1
-    return listening[0] if listening and (served_by_child or _serves_alone(parent)) else None
+    children = parent.children(recursive=True)
+    family = [parent, *children] if children or _serves_alone(parent) else []
+    return [one for one in family if _listens(one, port)]
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    return any(link.laddr.port == port for link in process.net_connections() if link.status == "LISTEN")
 
 
 def _serves_alone(process: psutil.Process) -> bool:
-    return "aiohttp" in process.cmdline()
+    return not {"aiohttp", "bare"}.isdisjoint(process.cmdline())

@@ -14,7 +14,7 @@ from cli.embedded_redis import EmbeddedRedis
 from tests import services
 from tests.raw_socket import RawSocket
 from tests.relay_client import Backstage, close_code, greeted, hear, job
-from tests.relay_server import RelayServer, relay_server
+from tests.relay_server import RelayServer, cut, relay_server
 from tests.waiting import wait_for
 
 SOCKETS = 60
@@ -109,7 +109,7 @@ def test_several_processes_serve_one_port_and_all_their_sockets(redis: EmbeddedR
         server.process.terminate()
         assert {close_code(ws) for ws in sockets} == {1012}
         for ws in sockets:
-            ws.shutdown()
+            cut(ws)
         assert server.process.wait(WITHIN_S) == 0
         backstage.close()
 

@@ -94,7 +94,7 @@ def test_flask_sock_ends_a_gunicorn_request_by_stop_iteration_after_the_context_
         "wsgi.url_scheme": "http", "gunicorn.socket": ours,
     }  # fmt: skip
     with pytest.raises(StopIteration):
-        app.wsgi_app(environ, lambda *_: None)
+        app.wsgi_app(environ, lambda *_: lambda _: None)
     assert gone
     ours.close()
     theirs.close()
