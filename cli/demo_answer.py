@@ -44,6 +44,9 @@ def infotext(generation: Generation) -> str:
 def _images(generation: Generation, format_: Format, kind: str) -> list[bytes]:
     if generation.request.send_images is False or kind == "empty":
         return []
+    ready = not kind and format_ == "png" and not _has_grid(generation)
+    if ready and all(picture.stored for picture, _ in generation.pictures):
+        return [picture.stored_text for picture, _ in generation.pictures]
     text = infotext(generation)
     files = [_file(picture, share, text, kind, format_) for picture, share in generation.pictures]
     if _has_grid(generation):

@@ -41,7 +41,7 @@ def labelled(image: Image.Image, prompt: str) -> Image.Image:
 
 def _fitted(draw: ImageDraw.ImageDraw, prompt: str, font: ImageFont.FreeTypeFont, room: float) -> str:
     """Return the prompt on one line, cut with an ellipsis where the room ends."""
-    text = " ".join(prompt.split())[:300]
+    text = " ".join(prompt.encode(errors="replace").decode().split())[:300]
     if draw.textlength(text, font=font) <= room:
         return text
     while text and draw.textlength(text + "…", font=font) > room:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ class Picture:
     small: Image.Image
     seed: int
     stored: bytes = b""
+
+    @functools.cached_property
+    def stored_text(self) -> bytes:
+        """The stored file in base64, for load tests in which the renderer should cost nothing."""
+        return base64.b64encode(self.stored)
 
     def preview(self, share: float) -> bytes:
         """Return a small PNG of the picture as it looks after that share of its steps."""

@@ -16,12 +16,13 @@ from cli.demo_space import painted_space
 
 #: Below this side a picture is painted larger and shrunk: the brushes have a finest size.
 SMALLEST = 256
+LARGEST_AREA = 512 * 1024
 
 
 def compose(prompt: str, seed: int, size: tuple[int, int]) -> Image.Image:
     """Paint the picture of a prompt."""
-    rng = dice(hashlib.sha256(f"{seed}|{prompt}".encode()).hexdigest())
-    scale = max(1.0, SMALLEST / min(size))
+    rng = dice(hashlib.sha256(f"{seed}|{prompt}".encode(errors="surrogatepass")).hexdigest())
+    scale = max(1.0, min(SMALLEST / min(size), (LARGEST_AREA / (size[0] * size[1])) ** 0.5))
     canvas = (round(size[0] * scale), round(size[1] * scale))
     mood = read(prompt, rng)
     image = painted_space(rng, canvas) if mood.place == "space" else _landscape(rng, mood, canvas)
