@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from flask import Flask, Request, request
+from flask import Flask, Request, current_app, request
 from flask_sock import Sock
 
 from api.relay.connection import BUSY, INTERNAL, UNAUTHENTICATED, Close, Link
@@ -103,6 +103,12 @@ def init_relay(app: Flask, *, settings: Settings, redis_url: str, feed: Feed, au
     return relay
 
 
+def is_draining() -> bool:
+    """Tell whether this process is about to end: who waits for something should answer now."""
+    relay: Relay | None = current_app.extensions.get(EXTENSION)
+    return relay is not None and bool(relay.draining.is_set())
+
+
 def _who(authenticator: Authenticator) -> Identity | Close | None:
     """Return the identity, None for one that will tell, or the close that refuses."""
     try:
@@ -123,4 +129,4 @@ def _prepare_upgrade() -> None:
         return
     request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
     if request.headers.get("Sec-WebSocket-Version") != "13" or not request.headers.get("Sec-WebSocket-Key"):
-        raise InvalidRequest
+        raise InvalidRequest(status=400)

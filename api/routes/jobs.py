@@ -1,6 +1,7 @@
 """Submitting jobs, and what can be done to one: status, cancel, retry, front, preview."""
 
 from time import monotonic, sleep
+from typing import Any
 
 from flask import Blueprint, Response, request
 
@@ -10,6 +11,7 @@ from api.context import context
 from api.language import request_locale
 from api.queries import CancelQuery, JobQuery, JobsQuery, PreviewQuery, Query, idempotency_key, parse_query
 from api.replies import as_json, job_id_of
+from api.ws import is_draining
 from shared.domain.errors import FieldFault, Forbidden, InvalidRequest, NotFound
 from shared.domain.jobs import Job
 from shared.domain.params import parse_generate
@@ -33,8 +35,8 @@ def generate() -> Response:
     identity = current_identity()
     if wanted.priority == "high" and not identity.is_admin:
         raise Forbidden
-    job, created = here.processor.request_image_generation(wanted, identity, key=key, locale=request_locale())
-    return _job(job, 202 if created else 200)
+    accepted = here.processor.request_image_generation(wanted, identity, key=key, locale=request_locale())
+    return _accepted(accepted.job, accepted.view, 202 if accepted.is_new else 200)
 
 
 @jobs.get("/image/job/<job_id>/status")
@@ -44,7 +46,7 @@ def status(job_id: str) -> Response:
     job = _mine(job_id)
     deadline = monotonic() + asked.wait
     seen = job.change_seq
-    while job.change_seq == seen and not job.terminal and monotonic() < deadline:
+    while job.change_seq == seen and not job.terminal and monotonic() < deadline and not is_draining():
         sleep(LOOK_EVERY_S)
         job = _mine(job_id)
     return as_json(context().live.view(job))
@@ -73,7 +75,7 @@ def retry(job_id: str) -> Response:
     """Begin again: 202 with a new job on the same message."""
     parse_query(request.args, Query)
     job = context().processor.retry(job_id_of(job_id), current_identity())
-    return _job(job, 202)
+    return _accepted(job, context().live.view(job), 202)
 
 
 @jobs.post("/image/job/<job_id>/front")
@@ -126,9 +128,8 @@ def _mine(job_id: str) -> Job:
     return job
 
 
-def _job(job: Job, status_code: int) -> Response:
-    where = f"/image/job/{job.job_id}/status"
-    return as_json(context().live.view(job), status_code, Location=where)
+def _accepted(job: Job, view: dict[str, Any], status_code: int) -> Response:
+    return as_json(view, status_code, Location=f"/image/job/{job.job_id}/status")
 
 
 def _cursor(text: str | None) -> int | None:

@@ -8,6 +8,7 @@ from api.auth import current_identity, require_admin
 from api.context import context
 from api.queries import Query, parse_query
 from api.replies import as_json
+from api.ws import is_draining
 from shared.domain.errors import ForgelineError
 from shared.domain.identity import Identity
 from shared.domain.jobs import iso
@@ -86,7 +87,7 @@ def readyz() -> Response:
     """Answer whether PostgreSQL and Redis answer; 503 names what does not."""
     here = context()
     checks = {"postgresql": _database_answers(), "redis": here.processor.index.answers()}
-    ready = all(checks.values())
+    ready = all(checks.values()) and not is_draining()
     words = {name: "ok" if well else "unreachable" for name, well in checks.items()}
     return as_json({"status": "ready" if ready else "not ready", **words}, 200 if ready else 503)
 

@@ -1,0 +1,147 @@
+"""The socket's door, at the API as it is served: Host, Origin, tokens, and the end."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from time import monotonic
+from typing import Any
+
+import pytest
+import requests
+import websocket
+
+from tests.api_server import ApiServer, api_server
+from tests.builders import stored_job
+from tests.relay_client import close_code, greeted, hear
+from tests.relay_server import cut
+from tests.tokens import token
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def server(database_url: str, redis_url: str) -> Iterator[ApiServer]:
+    with api_server(database_url, redis_url) as server:
+        yield server
+
+
+class Browsers:
+    """Opens sockets, and leaves none open."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
+        self._opened: list[websocket.WebSocket] = []
+
+    def open(self, **options: Any) -> websocket.WebSocket:
+        ws = websocket.create_connection(self._server.url("/ws").replace("http", "ws"), timeout=15, **options)
+        self._opened.append(ws)
+        return ws
+
+    def refused(self, **options: Any) -> int:
+        """Return the HTTP status of a refused upgrade."""
+        with pytest.raises(websocket.WebSocketBadStatusException) as refusal:
+            self.open(**options)
+        status: int = refusal.value.status_code
+        return status
+
+    def close(self) -> None:
+        for ws in self._opened:
+            cut(ws)
+
+
+@pytest.fixture
+def browsers(server: ApiServer) -> Iterator[Browsers]:
+    browsers = Browsers(server)
+    yield browsers
+    browsers.close()
+
+
+def bearer(user: str, **more: Any) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token(user, **more)}"}
+
+
+def test_the_door_of_the_socket(server: ApiServer, browsers: Browsers) -> None:
+    assert browsers.refused(origin="https://evil.example", header=bearer("42")) == 403
+    assert browsers.refused(host="evil.example", header=bearer("42")) == 421
+    assert (
+        browsers.refused(header=["Sec-WebSocket-Version: 8", *(f"{k}: {v}" for k, v in bearer("42").items())]) == 400
+    )
+    own = browsers.open(origin=f"http://{server.host}", header=bearer("42", preferred_username="alice"))
+    assert greeted(own)[0]["user"] == {"user_id": "42", "username": "alice", "roles": [], "auth_mode": "jwt"}
+    nobody = browsers.open(suppress_origin=True, header=bearer("42"))
+    greeted(nobody)
+    assert close_code(browsers.open(header={"Authorization": "Bearer forged"})) == 4401
+    assert close_code(browsers.open(header=bearer("42", ends_in_s=-5))) == 4401
+
+
+def test_the_cookie_of_a_session_opens_the_socket_and_ends_with_its_token(
+    server: ApiServer, browsers: Browsers
+) -> None:
+    signed_in = requests.post(server.url("/session"), headers=bearer("42", ends_in_s=3), timeout=10)
+    assert signed_in.status_code == 200
+    cookie = "; ".join(f"{name}={value}" for name, value in signed_in.cookies.items())
+    began = monotonic()
+    ws = browsers.open(cookie=cookie, origin=f"http://{server.host}")
+    greeted(ws)
+    assert close_code(ws) == 4401
+    assert monotonic() - began < 5
+
+
+def test_a_first_message_authenticates_and_a_newer_token_moves_the_end(server: ApiServer, browsers: Browsers) -> None:
+    ws = browsers.open()
+    ws.send(json.dumps({"type": "auth", "token": token("42", ends_in_s=2)}))
+    greeted(ws)
+    ws.send(json.dumps({"type": "auth", "token": token("42", ends_in_s=600)}))
+    ws.settimeout(4)
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        close_code(ws)
+
+
+def test_my_jobs_are_in_the_snapshot_and_a_submission_is_told_to_my_other_tab(
+    server: ApiServer, browsers: Browsers
+) -> None:
+    mine, theirs = browsers.open(header=bearer("42")), browsers.open(header=bearer("7"))
+    assert greeted(mine)[1]["jobs"] == []
+    greeted(theirs)
+    body = {"prompt": "deniz feneri", "width": 64, "height": 64}
+    answer = requests.post(server.url("/image/generate"), json=body, headers=bearer("42"), timeout=10)
+    told = hear(mine)
+    assert told["type"] == "image_progress"
+    assert told["job"]["job_id"] == answer.json()["job_id"]
+    again = browsers.open(header=bearer("42"))
+    assert [job["job_id"] for job in greeted(again)[1]["jobs"]] == [answer.json()["job_id"]]
+    theirs.settimeout(1)
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        while hear(theirs)["type"] == "queue":
+            pass
+
+
+def test_at_the_end_long_polls_answer_and_readyz_says_no(server: ApiServer, browsers: Browsers, store: Any) -> None:
+    job = stored_job(store)
+    ws = browsers.open(header=bearer("42"))
+    greeted(ws)
+    statuses: list[int] = []
+
+    def long_poll() -> None:
+        url = server.url(f"/image/job/{job.job_id}/status?wait=30")
+        statuses.append(requests.get(url, headers=bearer("42"), timeout=35).status_code)
+
+    kept = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    polling = threading.Thread(target=long_poll)
+    polling.start()
+    wait_for(lambda: statuses or _in_flight(server), what="the long poll")
+    began = monotonic()
+    server.process.terminate()
+    assert close_code(ws) == 1012
+    polling.join()
+    assert statuses == [200]
+    assert server.process.wait(10) == 0
+    assert monotonic() - began < 6
+    kept.close()
+
+
+def _in_flight(server: ApiServer) -> bool:
+    """One request is enough of a sign that the poll, asked before it, is being served."""
+    return requests.get(server.url("/healthz"), timeout=5).status_code == 200
