@@ -1,66 +1,26 @@
-"""The stand-in keeps Forge's contract on the wire, with the quirks a client trips over."""
+"""The stand-in answers as Forge does, with the quirks a client trips over."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
-import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from http.client import HTTPConnection
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import requests
 from PIL import Image
 
+from tests.demo_calls import generate, image_of, post, progress, task
 from tests.demo_process import DemoForge
-from tests.waiting import wait_for
-
-REQUEST = {"prompt": "a hill", "width": 64, "height": 64, "steps": 4, "seed": 7}
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[DemoForge]:
-    with DemoForge() as demo:
-        yield demo
-
-
-@pytest.fixture
-def demo(process: DemoForge) -> DemoForge:
-    process.reset()
-    return process
 
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(48) as pool:
         yield pool
-
-
-def post(demo: DemoForge, path: str = "/sdapi/v1/txt2img", timeout: float = 30, **body: Any) -> requests.Response:
-    return requests.post(demo.url + path, json=body, timeout=timeout)
-
-
-def generate(demo: DemoForge, task: str, **body: Any) -> requests.Response:
-    return post(demo, **{**REQUEST, "force_task_id": task, **body})
-
-
-def progress(demo: DemoForge, timeout: float = 5) -> dict[str, Any]:
-    query = "?skip_current_image=true"
-    answer: dict[str, Any] = requests.get(f"{demo.url}/sdapi/v1/progress{query}", timeout=timeout).json()
-    return answer
-
-
-def task(demo: DemoForge, name: str) -> dict[str, Any]:
-    answer: dict[str, Any] = post(demo, "/internal/progress", id_task=name, id_live_preview=-1).json()
-    return answer
-
-
-def image_of(answer: requests.Response) -> Image.Image:
-    return Image.open(io.BytesIO(base64.b64decode(answer.json()["images"][0], validate=True)))
 
 
 def test_answers_with_image_echo_and_info_as_text(demo: DemoForge) -> None:
@@ -212,20 +172,6 @@ def test_answers_200_without_images_when_interrupted_early(demo: DemoForge, pool
     assert running.result().json()["images"] == []
 
 
-def test_forgets_an_interrupt_for_those_that_wait(demo: DemoForge, pool: ThreadPoolExecutor) -> None:
-    demo.shut_gate(0.5)
-    first = pool.submit(generate, demo, "a")
-    demo.wait_held()
-    second = pool.submit(generate, demo, "b")
-    demo.wait_for("arrive", task="b")
-    post(demo, "/sdapi/v1/interrupt")
-    first.result()
-    demo.open_gate()
-    second.result()
-    ends = demo.wait_for("end", count=2)
-    assert [(end["task"], end["outcome"]) for end in ends] == [("a", "interrupted"), ("b", "complete")]
-
-
 def test_skips_to_the_next_image_of_several(demo: DemoForge, pool: ThreadPoolExecutor) -> None:
     demo.shut_gate(0.5)
     running = pool.submit(generate, demo, "a", n_iter=2)
@@ -235,53 +181,11 @@ def test_skips_to_the_next_image_of_several(demo: DemoForge, pool: ThreadPoolExe
     assert len(running.result().json()["images"]) == 2
 
 
-def test_serves_in_the_order_of_arrival_and_tells_tasks_apart(demo: DemoForge, pool: ThreadPoolExecutor) -> None:
-    demo.shut_gate(0.5)
-    running = []
-    for number in range(4):
-        running.append(pool.submit(generate, demo, f"t{number}"))
-        demo.wait_for("arrive", task=f"t{number}")
-    demo.wait_held()
-    assert task(demo, "t0")["active"] is True
-    assert task(demo, "t2") | {"queued": True, "textinfo": "In queue: 2/3"} == task(demo, "t2")
-    assert requests.get(f"{demo.url}/internal/pending-tasks", timeout=5).json()["size"] == 3
-    demo.open_gate()
-    assert all(each.result().ok for each in running)
-    starts = [entry["task"] for entry in demo.wait_for("start", count=4)]
-    assert starts == ["t0", "t1", "t2", "t3"]
-    assert task(demo, "never-heard-of")["textinfo"] == "Waiting..."
-
-
 def test_leaves_a_failed_task_active_for_ever(demo: DemoForge) -> None:
     demo.fault("status")
     assert generate(demo, "a").status_code == 500
     assert task(demo, "a")["active"] is True
     assert progress(demo)["state"]["job_count"] == 0
-
-
-def test_goes_on_for_a_client_that_left_and_runs_even_what_waited(demo: DemoForge) -> None:
-    demo.shut_gate(0.5)
-    for name in ("running", "waiting"):
-        with pytest.raises(requests.Timeout):
-            requests.post(f"{demo.url}/sdapi/v1/txt2img", json={**REQUEST, "force_task_id": name}, timeout=0.3)
-    demo.wait_held()
-    demo.open_gate()
-    ends = demo.wait_for("end", count=2)
-    assert [(end["task"], end["client_gone"]) for end in ends] == [("running", True), ("waiting", True)]
-    assert demo.log()["overlaps"] == [["running", "waiting"]]
-
-
-def test_starves_every_call_when_40_requests_are_inside(demo: DemoForge, pool: ThreadPoolExecutor) -> None:
-    demo.shut_gate(0.5)
-    running: list[Future[requests.Response]] = [pool.submit(generate, demo, f"t{number}") for number in range(39)]
-    demo.wait_for("arrive", count=39)
-    assert progress(demo)["state"]["job_count"] == 1
-    running.append(pool.submit(generate, demo, "t39"))
-    demo.wait_for("arrive", count=40)
-    with pytest.raises(requests.Timeout):
-        progress(demo, timeout=0.5)
-    demo.open_gate()
-    assert all(each.result().ok for each in running)
 
 
 def test_stays_poisoned_after_a_failed_model_load_until_another_model(demo: DemoForge) -> None:
@@ -293,88 +197,7 @@ def test_stays_poisoned_after_a_failed_model_load_until_another_model(demo: Demo
     assert generate(demo, "d", override_settings={"sd_model_checkpoint": "demo-sdxl"}).ok
 
 
-def test_compresses_unless_asked_not_to(demo: DemoForge) -> None:
-    url = f"{demo.url}/sdapi/v1/schedulers"
-    assert requests.get(url, timeout=5).headers.get("Content-Encoding") == "gzip"
-    plain = requests.get(url, timeout=5, headers={"Accept-Encoding": "identity"})
-    assert "Content-Encoding" not in plain.headers
-
-
-def test_asks_for_a_password_on_the_api_only(demo: DemoForge) -> None:
-    demo.settings(auth="me:secret")
-    assert requests.get(f"{demo.url}/sdapi/v1/samplers", timeout=5).json() == {"detail": "Not authenticated"}
-    wrong = requests.get(f"{demo.url}/sdapi/v1/samplers", timeout=5, auth=("me", "wrong"))
-    assert (wrong.status_code, wrong.headers["WWW-Authenticate"]) == (401, "Basic")
-    assert requests.get(f"{demo.url}/sdapi/v1/samplers", timeout=5, auth=("me", "secret")).ok
-    assert requests.get(f"{demo.url}/internal/ping", timeout=5).json() == {}
-
-
-def test_has_no_internal_routes_without_its_web_page(demo: DemoForge) -> None:
-    demo.settings(webui=False)
-    answer = post(demo, "/internal/progress", id_task="a")
-    assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
-
-
-def test_answers_404_while_it_boots(demo: DemoForge) -> None:
-    demo.order("POST", "boot", seconds=30)
-    assert requests.get(f"{demo.url}/sdapi/v1/progress", timeout=5).status_code == 404
-    demo.order("POST", "boot", seconds=0)
-    assert progress(demo)["progress"] == 0.0
-
-
-def test_refuses_connections_and_listens_again(demo: DemoForge) -> None:
-    def refused() -> bool:
-        try:
-            progress(demo)
-        except requests.ConnectionError:
-            return True
-        return False
-
-    demo.order("POST", "refuse")
-    wait_for(refused)
-    demo.order("POST", "accept")
-    assert progress(demo)["progress"] == 0.0
-
-
-def test_keeps_a_connection_for_several_requests(demo: DemoForge) -> None:
-    host, port = demo.url.removeprefix("http://").split(":")
-    connection = HTTPConnection(host, int(port), timeout=5)
-    sockets = set()
-    for _ in range(3):
-        connection.request("GET", "/internal/ping")
-        assert connection.getresponse().read() == b"{}\n"
-        sockets.add(connection.sock)
-    connection.close()
-    assert len(sockets) == 1
-
-
 def test_applies_options_at_once_and_refuses_an_unknown_model(demo: DemoForge) -> None:
     assert post(demo, "/sdapi/v1/options", live_previews_enable=False).json() is None
     assert requests.get(f"{demo.url}/sdapi/v1/options", timeout=5).json()["live_previews_enable"] is False
     assert post(demo, "/sdapi/v1/options", sd_model_checkpoint="nope").status_code == 500
-
-
-def test_dies_at_once_on_sigterm_with_its_last_words_on_the_disk(tmp_path: Any) -> None:
-    with DemoForge("--log-file", str(tmp_path / "seen.jsonl")) as demo, ThreadPoolExecutor(1) as pool:
-        demo.shut_gate(0.5)
-        running = pool.submit(generate, demo, "a")
-        demo.wait_held()
-        began = time.monotonic()
-        demo.terminate()
-        assert demo.wait() != 0
-        assert time.monotonic() - began < 2
-        with pytest.raises(requests.ConnectionError):
-            running.result()
-        seen = [json.loads(line)["event"] for line in (tmp_path / "seen.jsonl").read_text().splitlines()]
-        assert seen == ["arrive", "start"]
-
-
-def test_paints_one_picture_while_it_answers_others(demo: DemoForge, pool: ThreadPoolExecutor) -> None:
-    demo.settings(payload="painted", step_seconds=0.05)
-    running = pool.submit(generate, demo, "a", width=512, height=512)
-    seen = set()
-    while not running.done():
-        seen.add(progress(demo)["state"]["sampling_step"])
-    assert running.result().ok
-    assert len(seen) >= 3
-    assert threading.active_count() > 1
