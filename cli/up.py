@@ -95,10 +95,11 @@ class Up:
         for child in self._plan.app_children():
             self._app.append(child.name)
             self._supervisor.keep(child)
+        watching = asyncio.create_task(follow(self._plan.logs / f"{name}.log" for name in self._supervisor.names))
         await api_serves(self._plan.settings.url)
         await self._supervisor.once(self._plan.question())
         line(f"ready: {self._plan.settings.url}")
-        await follow(self._plan.logs / f"{name}.log" for name in self._supervisor.names)
+        await watching
 
     def _prepare(self) -> None:
         for server in self._plan.servers.values():

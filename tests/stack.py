@@ -40,6 +40,12 @@ class Stack:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
+    def __enter__(self) -> "Stack":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def wait_for_line(self, text: str, *, timeout_s: float = 30.0) -> str:
         """Return the first line with `text` in it, once it was said."""
         try:
@@ -95,12 +101,10 @@ class Stack:
 @contextmanager
 def running_stack(folder: Path, **settings: str) -> Iterator[Stack]:
     """Run `forgeline up` in `folder` inside the `with` block, ready when it begins."""
-    stack = Stack([str(FORGELINE), "up"], {"DATA_DIR": str(folder), "PORT": str(free_port()), **settings}, cwd="/")
-    try:
+    chosen = {"DATA_DIR": str(folder), "PORT": str(free_port()), **settings}
+    with Stack([str(FORGELINE), "up"], chosen, cwd="/") as stack:
         stack.wait_ready()
         yield stack
-    finally:
-        stack.stop()
 
 
 def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:

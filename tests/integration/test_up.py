@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -156,23 +157,23 @@ def test_a_stop_or_a_kill_leaves_nothing_but_the_data(folder: Path, stack: Stack
 
 def test_sigterm_to_make_stops_everything_within_its_time(tmp_path: Path) -> None:
     settings = {"DATA_DIR": str(tmp_path / "in a space"), "PORT": str(free_port()), **SHORT}
-    stack = Stack(["make", "--no-print-directory", "run"], settings, cwd=ROOT)
-    stack.wait_ready()
-    family = stack.family()
-    started = time.monotonic()
-    stack.stop()
-    assert not still_alive(family)
-    assert time.monotonic() - started <= 2 + 10
+    with Stack(["make", "--no-print-directory", "run"], settings, cwd=ROOT) as stack:
+        stack.wait_ready()
+        family = stack.family()
+        started = time.monotonic()
+        stack.stop()
+        assert not still_alive(family)
+        assert time.monotonic() - started <= 2 + 10
 
 
 def test_ctrl_c_in_a_terminal_stops_everything(tmp_path: Path) -> None:
     settings = {"DATA_DIR": str(tmp_path), "PORT": str(free_port()), **SHORT}
-    stack = Stack(["make", "--no-print-directory", "run"], settings, cwd=ROOT, process_group=0)
-    stack.wait_ready()
-    family = stack.family()
-    os.killpg(stack.process.pid, signal.SIGINT)  # what a terminal does: the whole foreground group
-    stack.wait()
-    assert not still_alive(family)
+    with Stack(["make", "--no-print-directory", "run"], settings, cwd=ROOT, process_group=0) as stack:
+        stack.wait_ready()
+        family = stack.family()
+        os.killpg(stack.process.pid, signal.SIGINT)  # what a terminal does: the whole foreground group
+        stack.wait()
+        assert not still_alive(family)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
@@ -184,13 +185,14 @@ def test_an_ordinary_user_may_run_it() -> None:
     home.mkdir()
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
     settings = {"DATA_DIR": str(home / "var"), "PORT": str(free_port()), "HOME": str(home), **SHORT}
+    someone: dict[str, Any] = {"user": "nobody", "group": nobody.pw_gid, "extra_groups": []}
     try:
-        stack = Stack([str(FORGELINE), "up"], settings, cwd=home, user="nobody", group=nobody.pw_gid, extra_groups=[])
-        stack.wait_ready()
-        assert {process.username() for process in stack.family()} == {"nobody"}
-        family = stack.family()
-        assert stack.stop() == 0
-        assert not still_alive(family)
+        with Stack([str(FORGELINE), "up"], settings, cwd=home, **someone) as stack:
+            stack.wait_ready()
+            assert {process.username() for process in stack.family()} == {"nobody"}
+            family = stack.family()
+            assert stack.stop() == 0
+            assert not still_alive(family)
     finally:
         shutil.rmtree(home)
 
