@@ -15,9 +15,6 @@ from shared.line_index import score
 
 log = logging.getLogger(__name__)
 
-#: wake-ups sent by one run; the next run rings for the rest
-MOST_RINGS = 1000
-
 
 def reconcile(duties: Duties) -> int:
     """Mend what differs; return how many repairs were made."""
@@ -59,13 +56,16 @@ def _mend_epoch(duties: Duties) -> int:
 
 
 def _mend_wakeups(duties: Duties) -> int:
-    """Ring for waiting jobs that nobody was woken for; a wake-up that a worker holds may be doubled."""
+    """Ring for every worker that could have work and is not woken; one that works rings for itself when it ends."""
     waiting, _ = duties.store.counts()
     unheard = duties.bell.unheard()
-    if unheard is None or waiting <= unheard or duties.store.line_state().paused:
+    if unheard is None or duties.store.line_state().paused:
         return 0
+    missing = min(waiting, max(1, len(duties.live.workers()))) - unheard
     rung = 0
-    while rung < min(waiting - unheard, MOST_RINGS) and duties.bell.ring("reconciled"):
+    while rung < missing and duties.bell.ring("reconciled"):
         rung += 1
+    if not rung:
+        return 0
     log.info("%d wake-up(s) were missing", rung)
     return rung

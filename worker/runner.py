@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 #: a wake-up that finds the gate closed waits so long before it lets go
 HOLD_S = 1.0
+#: a Redis that is silent costs one wait in so many seconds, not one at every step of a generation
+REDIS_REST_S = 3.0
 
 
 class Runner:
@@ -52,12 +54,12 @@ class Runner:
     def __init__(self, settings: Settings, name: str) -> None:
         self._settings = settings
         redis_url = str(settings.redis_url)
-        redis = redis_link.connect(redis_url)
+        redis = redis_link.connect(redis_url, rest_s=REDIS_REST_S)
         forge_url = str(settings.forge_url).rstrip("/")
         self._claimant = Claimant(name, this_boot(), forge_url)
         self._store = Store(str(settings.database_url), pool_size=4)
         self._bell = Bell(redis_url)
-        previews = Previews(redis_link.connect(redis_url, decode=False))
+        previews = Previews(redis_link.connect(redis_url, decode=False, rest_s=REDIS_REST_S))
         index = LineIndex(redis)
         live = LiveViews(
             store=self._store,

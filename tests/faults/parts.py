@@ -27,7 +27,7 @@ class Part:
     def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
         self.environment = dict(environment)
-        self._command = command
+        self.command = command
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -37,7 +37,7 @@ class Part:
             return
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(
-                self._command,
+                self.command,
                 env=clean_environment(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -6,19 +6,22 @@ settings are short, so that every bound scales with `LEASE_S`.
 """
 
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 
 from cli.embedded_postgres import EmbeddedPostgres
 from cli.embedded_redis import EmbeddedRedis
 from cli.ports import free_port
+from shared import redis_link
 from shared.domain.jobs import Job, Status
 from shared.store import Store, migrate
+from shared.wakeups import Bell
 from tests import services
 from tests.demo_process import DemoForge
 from tests.faults.parts import Part, celery
@@ -26,6 +29,8 @@ from tests.waiting import wait_for
 
 LEASE_S, HEARTBEAT_S, RESCUE_S = 4.0, 1.0, 1.0
 RESET_S = 2.0
+#: a dead worker's job runs again within this
+RERUN_S = LEASE_S + RESCUE_S
 #: what a busy machine may need to notice something and go on
 MARGIN_S = 6.0
 
@@ -45,6 +50,9 @@ SHORT = {
 ORDER = {"width": 64, "height": 64, "steps": 4}
 
 
+Found = TypeVar("Found")
+
+
 class Stack:
     """The parts, and a client that submits and watches."""
 
@@ -52,11 +60,14 @@ class Stack:
         self.folder, self.postgres, self.redis, self.forges = folder, postgres, redis, forges
         self.store = Store(postgres.url)
         self.http = requests.Session()
+        self.bell = Bell(redis.url)
+        self.redis_client = redis_link.connect(redis.url, timeout_s=5)
+        self._pool = ThreadPoolExecutor(16)
         self.port = free_port()
         self.parts: dict[str, Part] = {}
+        self.measured: list[tuple[str, float]] = []
         self.add("api", [str(celery("x")[0]).replace("celery", "python"), "-m", "api.serve"])
-        for number, _ in enumerate(forges, start=1):
-            self.add_worker(f"gpu{number}", number - 1)
+        self.add_worker("gpu1")
         self.add("maintenance", celery("beat", "worker", "-n", "maintenance@%h"))
         self.add("beat", celery("beat", "beat"))
 
@@ -103,6 +114,17 @@ class Stack:
         part = self.parts[worker]
         return part.runs and worker in rows and f"/{part.child().pid}/" in rows[worker].boot_id
 
+    @contextmanager
+    def guest(self, name: str, *, forge: int = 0, **settings: str) -> Iterator[Part]:
+        """Run one more GPU worker inside the `with` block."""
+        part = self.add_worker(name, forge, **settings)
+        try:
+            self.start(name)
+            yield part
+        finally:
+            part.stop()
+            del self.parts[name]
+
     def restart(self, name: str, **settings: str) -> Part:
         """Stop a part and start it with other settings."""
         part = self.parts[name]
@@ -128,8 +150,7 @@ class Stack:
             forge.reset()
         self.start()
         self.cancel_all()
-        for _ in self.forges:
-            self.wait_all([self.submit("probe")], timeout_s=40)
+        self.wait_all([self.submit("probe")], timeout_s=40)
         for forge in self.forges:
             forge.order("DELETE", "log")
 
@@ -174,6 +195,10 @@ class Stack:
     def cancel(self, job_id: str) -> requests.Response:
         """Cancel a job."""
         return self.http.delete(self.url(f"/image/job/{job_id}/cancel"), timeout=20)
+
+    def elsewhere(self, work: Callable[[], Found]) -> Future[Found]:
+        """Do something in a thread of its own."""
+        return self._pool.submit(work)
 
     # as a witness
 
@@ -223,6 +248,15 @@ class Stack:
         """Return the job ids in the order in which their generations arrived, each once, at its last arrival."""
         return list(dict.fromkeys(job_of(entry) for entry in reversed(self.seen("arrive"))))[::-1]
 
+    @contextmanager
+    def stopwatch(self, fault: str, *, within_s: float) -> Iterator[None]:
+        """Measure how long the block takes, for the table at the end; it must be within the bound."""
+        began = time.monotonic()
+        yield
+        took_s = time.monotonic() - began
+        self.measured.append((fault, took_s))
+        assert took_s <= within_s, f"{fault}: {took_s:.1f} s instead of {within_s:g}"
+
     def assert_clean(self, job_ids: Iterable[str]) -> None:
         """Every job has one picture, there is no other, and no two generations of ours met in one Forge."""
         jobs = [job for job in self.store.jobs_by_id(list(job_ids)) if job.status is Status.COMPLETE]
@@ -253,7 +287,7 @@ def forget_data(redis: EmbeddedRedis) -> None:
 
 
 @contextmanager
-def running(folder: Path, *, forges: int = 1, options: Iterable[str] = ()) -> Iterator[Stack]:
+def running(folder: Path, *, forges: int = 2, options: Iterable[str] = ()) -> Iterator[Stack]:
     """Run a stack inside the `with` block."""
     with ExitStack() as opened:
         postgres = opened.enter_context(services.postgres())
