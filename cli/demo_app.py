@@ -16,7 +16,7 @@ from cli.demo_faults import Fault
 from cli.demo_lists import Manners, lists, options
 from cli.demo_machine import Machine
 from cli.demo_request import Unprocessable
-from cli.demo_server import cut
+from cli.demo_server import CONTROL_MARK, cut
 from cli.demo_state import Aborted, Struck
 
 DEMO_HEADER = "X-Forgeline-Demo"
@@ -43,7 +43,9 @@ def _add_gatekeepers(app: Flask, machine: Machine, manners: Manners) -> None:
     @app.before_request
     def before() -> Response | None:
         request.get_data()
-        if request.path.startswith("/demo") or request.path == "/":
+        if request.path.startswith("/demo"):
+            return None if CONTROL_MARK in request.environ else _not_found()
+        if request.path == "/":
             return None
         machine.witness.called(f"{request.method} {request.path}")
         fault = machine.faults.take("all")

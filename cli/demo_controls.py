@@ -1,4 +1,4 @@
-"""The stand-in's own routes under /demo, by which tests make it misbehave and read what it saw.
+"""The stand-in's own routes under /demo on its control port: tests make it misbehave and read what it saw.
 
 POST   /demo/faults     {"kind": "oom", "times": 1, …}      one misbehaviour (cli.demo_faults lists them)
 GET    /demo/faults     the faults still to come            DELETE: none any more, hanging ones go on
@@ -9,7 +9,7 @@ POST   /demo/settings   {"step_seconds", "load_seconds", "job_seconds", "payload
                          "webui", "dialect": forge|a1111, "auth": "user:password", "options": {…}}
 GET    /demo/log        what was seen; `?event=start&task=…&count=2&wait=5` waits for such entries
 DELETE /demo/log        forget it
-POST   /demo/refuse     {"seconds": 5} (none: until /demo/accept, on the control port); {"restart": true}
+POST   /demo/refuse     {"seconds": 5} (none: until /demo/accept); {"restart": true}
                         also forgets every job, as a process that was started anew
 POST   /demo/accept     listen again                         POST /demo/restart: lose every job, go on
 POST   /demo/boot       {"seconds": 2}: every /sdapi route answers 404, as while Forge starts

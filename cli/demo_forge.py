@@ -12,14 +12,16 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from cli.demo_app import create_demo
 from cli.demo_controls import Doors
+from cli.demo_faults import Fault, Kind
 from cli.demo_lists import Manners
 from cli.demo_machine import Machine
-from cli.demo_server import Listener, Pool
+from cli.demo_server import Controls, Listener, Pool
 from cli.demo_state import Pace
 from cli.demo_witness import Witness
 
@@ -29,13 +31,13 @@ def serve(host: str, ports: tuple[int, int | None], machine: Machine, manners: M
     doors = Doors()
     app = create_demo(machine, manners, doors)
     doors.listener = Listener(host, ports[0], Pool(app))
-    return doors.listener.port, None if ports[1] is None else Listener(host, ports[1], app).port
+    return doors.listener.port, None if ports[1] is None else Listener(host, ports[1], Controls(app)).port
 
 
 @click.command("forge-demo")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=7861, show_default=True, help="0 takes a free one.")
-@click.option("--control-port", type=int, help="A second port, for the controls under /demo.")
+@click.option("--control-port", type=int, help="A port for the controls under /demo; without it there are none.")
 @click.option("--step-seconds", default=0.15, show_default=True, help="Seconds of one sampling step.")
 @click.option("--load-seconds", default=0.6, show_default=True, help="Seconds until a model is loaded.")
 @click.option("--job-seconds", type=float, help="Seconds of a whole generation, instead of --step-seconds.")
@@ -48,13 +50,25 @@ def serve(host: str, ports: tuple[int, int | None], machine: Machine, manners: M
 @click.option(
     "--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Append what was seen, as JSON lines."
 )
-def forge_demo(host: str, port: int, control_port: int | None, log_file: Path | None, **wanted: object) -> None:
+@click.option(
+    "--fault",
+    "faults",
+    type=click.Choice(get_args(Kind)),
+    metavar="KIND",
+    multiple=True,
+    help="A fault that strikes every generation (cli.demo_faults lists them).",
+)
+def forge_demo(
+    host: str, port: int, control_port: int | None, log_file: Path | None, faults: tuple[Kind, ...], **wanted: object
+) -> None:
     """Serve the demo renderer, a stand-in for Forge, until it is stopped."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     names = ("step_seconds", "load_seconds", "job_seconds", "payload")
     pace = Pace(**{name: wanted[name] for name in names})  # type: ignore[arg-type]  # click has typed them
     machine = Machine(pace, Witness(log_file))
+    for kind in faults:
+        machine.faults.add(Fault(kind=kind, times=0))
     bound, bound_control = serve(host, (port, control_port), machine, _manners(wanted))
     click.echo(f"demo renderer: http://{host}:{bound}")
     if bound_control is not None:

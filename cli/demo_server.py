@@ -1,8 +1,8 @@
 """How the stand-in listens: HTTP/1.1 with kept connections, and a listener that can be taken away.
 
 Forge runs its handlers in a pool of 40 threads in which queued generations wait too, so the 41st request
-of any kind starves; `Pool` keeps that. The controls under /demo are outside the pool, so a test can
-always reach them, and a second port serves them even while the first refuses connections.
+of any kind starves; `Pool` keeps that. The controls under /demo are on a port of their own, outside the pool:
+a test can always reach them, and nobody else can who only knows the renderer's address.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 POOL_THREADS = 40
+CONTROL_MARK = "demo.controls"
 
 
 class Pool:
@@ -29,10 +30,19 @@ class Pool:
         self._slots = threading.BoundedSemaphore(POOL_THREADS)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"].startswith("/demo"):
-            return self._app(environ, start_response)
         with self._slots:
             return self._app(environ, start_response)
+
+
+class Controls:
+    """WSGI middleware: marks what came in by the control port."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ[CONTROL_MARK] = True
+        return self._app(environ, start_response)
 
 
 class Listener:

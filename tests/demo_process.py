@@ -44,7 +44,11 @@ class DemoForge:
         command = [sys.executable, "-m", "cli.demo_forge", *ports, *self.FAST, *self._options]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
-        self.url, self._controls = (self._process.stdout.readline().split()[-1] for _ in range(2))
+        told = [self._process.stdout.readline().split() for _ in range(2)]
+        if not all(told):
+            self.kill()
+            raise AssertionError("the demo renderer did not start")
+        self.url, self._controls = (words[-1] for words in told)
         self._port = int(self.url.rpartition(":")[2])
 
     @property

@@ -159,3 +159,13 @@ def test_paints_one_picture_while_it_answers_others(demo: DemoForge, pool: Threa
     assert running.result().ok
     assert len(seen) >= 3
     assert threading.active_count() > 1
+
+
+def test_takes_orders_on_its_control_port_only(demo: DemoForge) -> None:
+    for method, path in (("GET", "log"), ("POST", "faults"), ("POST", "refuse")):
+        assert requests.request(method, f"{demo.url}/demo/{path}", json={}, timeout=5).status_code == 404
+
+
+def test_can_be_started_with_a_standing_fault() -> None:
+    with DemoForge("--fault", "poisoned") as demo:
+        assert [generate(demo, name).status_code for name in ("a", "b")] == [500, 500]
