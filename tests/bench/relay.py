@@ -159,8 +159,9 @@ def measure(name: str, redis_url: str, *, idle: int, crowds: tuple[int, ...]) ->
     with running(name, redis_url) as server, crowd(server) as load:
         memory(load, server, idle, figures)
     with running(name, redis_url) as server, crowd(server) as load:
+        publisher = Publisher(server, redis_url)
         for count in crowds:
-            fan_out(load, server, Publisher(server, redis_url), count, figures)
+            fan_out(load, server, publisher, count, figures)
     with running(name, redis_url) as server, crowd(server) as load:
         targeted(load, server, Publisher(server, redis_url), 1000, figures)
     return figures
