@@ -87,7 +87,7 @@ def init_relay(app: Flask, *, settings: Settings, redis_url: str, feed: Feed, au
         sockets_per_user=settings.sockets_per_user,
         socket_buffer=settings.socket_buffer,
     )
-    relay = Relay(room, redis_url=redis_url, feed=feed)
+    relay = Relay(room, redis_url=redis_url, feed=feed, processes=settings.api_processes)
     app.extensions[EXTENSION] = relay
     app.config["SOCK_SERVER_OPTIONS"] = {"thread_class": NoThread, "event_class": NoEvent}
     app.before_request(_prepare_upgrade)

@@ -32,6 +32,11 @@ def preview(job_id: str) -> str:
     return f"forgeline:preview:{job_id}"
 
 
+def sockets_of(user_id: str) -> str:
+    """ZSET seat -> unix seconds until which it counts: a user's open sockets, with an expiry (api.relay)."""
+    return f"forgeline:sockets:{user_id}"
+
+
 def circuit(forge: str) -> str:
     """Namespace of a Forge's circuit breaker keys (worker.breaker)."""
     return f"forgeline:circuit:{forge}"

@@ -16,6 +16,7 @@ from api.relay.messages import Message
 from api.relay.ports import Feed
 from api.relay.presence import Presence
 from api.relay.room import Room
+from api.relay.seats import Seats
 from api.relay.session import Session
 from api.relay.sweep import Sweep
 from shared import redis_link
@@ -35,9 +36,11 @@ PER_STEP = 50
 class Relay:
     """Every socket of this process, and what feeds them."""
 
-    def __init__(self, room: Room, *, redis_url: str, feed: Feed) -> None:
+    def __init__(self, room: Room, *, redis_url: str, feed: Feed, processes: int = 1) -> None:
         redis = redis_link.connect(redis_url)
         self.room = room
+        if processes > 1:
+            room.seats = Seats(redis, most=room.sockets_per_user)
         #: set from SIGTERM on: whoever waits for something should answer now
         self.draining = Event()
         dispatcher = Dispatcher(room)
@@ -66,6 +69,8 @@ class Relay:
                 self._listener.run, self._listener.beat, self._sweep.run, self._line.run, self._heartbeat.run,
                 self._presence.run,
             ]  # fmt: skip
+            if self.room.seats is not None:
+                bodies.append(self.room.seats.run)
             self._greenlets = [gevent.spawn(body) for body in bodies]
 
     def stop(self) -> None:

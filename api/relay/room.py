@@ -11,6 +11,7 @@ from api.relay.clocks import Deadlines, Turns
 from api.relay.messages import stamp_of
 from api.relay.ports import Feed, Place, TokenReader
 from api.relay.registry import Registry
+from api.relay.seats import Seats
 from api.relay.seen import Seen
 from shared.domain.identity import Identity
 
@@ -63,6 +64,8 @@ class Room:
         self.reading = BoundedSemaphore(READERS)
         #: set when a member has come whose presence Redis does not know yet
         self.came = Event()
+        #: counts sockets over all processes, where there are several
+        self.seats: Seats | None = None
         self.seen = Seen()
         self._fresh: dict[Session, Told] = {}
 
@@ -74,6 +77,15 @@ class Room:
     def everyone(self) -> list["Session"]:
         """Return every open socket, strangers too; a copy."""
         return [*self.registry.everyone(), *self.strangers]
+
+    def admits(self, session: "Session", user_id: str) -> bool:
+        """Tell whether one more socket of this user may be open, and let it take its seat."""
+        if self.registry.sockets_of(user_id) >= self.sockets_per_user:
+            return False
+        if self.seats is not None:
+            session.seat = self.seats.take(user_id)
+            return session.seat is not None
+        return True
 
     def enter(self, session: "Session") -> None:
         """Register a socket: from now on it receives events and heartbeats."""
@@ -90,6 +102,8 @@ class Room:
         self.registry.remove(session)
         self.turns.remove(session)
         self._fresh.pop(session, None)
+        if self.seats is not None:
+            self.seats.give_back(session.seat)
         WEBSOCKETS_OPEN.dec(before - len(self.registry))
 
     def snapshot_told(self, session: "Session", view: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ NOBODY = Identity("")
 class Session:
     """One browser, from the upgrade to the end."""
 
-    __slots__ = ("_asked", "_room", "_teller", "_told_at", "connection", "identity")
+    __slots__ = ("_asked", "_room", "_teller", "_told_at", "connection", "identity", "seat")
 
     def __init__(self, link: Link, room: Room) -> None:
         self.connection = Connection(link, buffer=room.socket_buffer, on_close=self._closing)
@@ -47,6 +47,7 @@ class Session:
         self._asked = False
         self._told_at: float | None = None
         self._teller: gevent.Greenlet | None = None
+        self.seat: str | None = None
 
     @property
     def members(self) -> frozenset[str]:
@@ -65,8 +66,10 @@ class Session:
 
     def welcome(self, identity: Identity) -> None:
         """Say hello, register, and tell the snapshot."""
-        if self._room.registry.sockets_of(identity.user_id) >= self._room.sockets_per_user:
+        if not self._room.admits(self, identity.user_id):
             self.connection.close(wire.TOO_MANY_SOCKETS)
+        if self.connection.closing:
+            self._room.leave(self)
             return
         self.identity = identity
         self._expire_at(identity.expires_at)

@@ -8,6 +8,7 @@ from http.client import HTTPConnection
 from time import monotonic
 
 import pytest
+import redis as redis_client
 import requests
 
 from cli.embedded_redis import EmbeddedRedis
@@ -112,6 +113,22 @@ def test_several_processes_serve_one_port_and_all_their_sockets(redis: EmbeddedR
             cut(ws)
         assert server.process.wait(WITHIN_S) == 0
         backstage.close()
+
+
+def test_a_users_sockets_are_counted_over_all_processes(redis: EmbeddedRedis) -> None:
+    with relay_server(redis.url, SOCKETS_PER_USER="4", API_PROCESSES="2") as server:
+        wait_for(lambda: len({server.census()["pid"] for _ in range(10)}) == 2, what="both processes")
+        sockets = [server.connect("42/alice") for _ in range(4)]
+        for ws in sockets:
+            greeted(ws)
+        assert close_code(server.connect("42/alice")) == 4429
+        greeted(server.connect("7/bob"))
+        cut(sockets[0])
+        with redis_client.Redis.from_url(redis.url) as admin:
+            wait_for(lambda: admin.zcard("forgeline:sockets:42") == 3, what="the seat to be free")
+        greeted(server.connect("42/alice"))
+        server.process.terminate()
+        server.hang_up()
 
 
 def test_headers_that_come_too_slowly_are_cut(server: RelayServer) -> None:

@@ -1,0 +1,112 @@
+"""How many sockets a user has open when several processes serve: each socket holds a seat in Redis.
+
+    ZSET of a user: seat -> Unix seconds until which it counts
+
+A seat is taken in one atomic step, moved on while its socket is open, and given back when it ends; those of a process
+that died run out. While Redis is away each process counts its own sockets alone.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import count
+from time import time
+from uuid import uuid4
+
+import gevent
+from gevent.event import Event
+from redis import Redis
+from redis.exceptions import RedisError
+
+from shared.redis_keys import sockets_of
+
+log = logging.getLogger(__name__)
+
+STANDS_S = 60.0
+EVERY_S = 15.0
+GATHER_S = 0.05
+AT_ONCE = 200
+#: a socket that could not be counted
+UNCOUNTED = ""
+
+#: KEYS: the user's seats; ARGV: now, until, most, seat. Returns whether the seat was taken.
+TAKE = """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[4])
+redis.call('EXPIRE', KEYS[1], 120)
+return 1
+"""
+
+
+class Seats:
+    """The seats of this process's sockets."""
+
+    def __init__(self, redis: "Redis", *, most: int) -> None:
+        self._redis = redis
+        self._most = most
+        self._process = uuid4().hex[:12]
+        self._numbers = count()
+        self._taken: dict[str, str] = {}
+        self._given_back: list[tuple[str, str]] = []
+        self._changed = Event()
+        self._kept_at = 0.0
+
+    def take(self, user_id: str) -> str | None:
+        """Return a seat for one more socket of this user, None when all are taken."""
+        seat = f"{self._process}:{next(self._numbers)}"
+        now = time()
+        try:
+            free = self._redis.eval(TAKE, 1, sockets_of(user_id), now, now + STANDS_S, self._most, seat)
+        except RedisError as error:
+            log.warning("a socket could not be counted: %s", error)
+            return UNCOUNTED
+        if not free:
+            return None
+        self._taken[seat] = user_id
+        return seat
+
+    def give_back(self, seat: str | None) -> None:
+        """Free a seat, a moment later; nothing happens the second time."""
+        user_id = self._taken.pop(seat, None) if seat else None
+        if seat and user_id is not None:
+            self._given_back.append((user_id, seat))
+            self._changed.set()
+
+    def run(self) -> None:
+        """Keep the seats for ever; a greenlet's body."""
+        while True:
+            self._changed.wait(EVERY_S)
+            gevent.sleep(GATHER_S)
+            self._changed.clear()
+            try:
+                self._free()
+                self.keep(time())
+            except RedisError as error:
+                log.warning("sockets could not be counted: %s", error)
+
+    def keep(self, now: float) -> None:
+        """Every EVERY_S, let every taken seat count until STANDS_S after `now` (Unix seconds); raises RedisError."""
+        if now < self._kept_at + EVERY_S:
+            return
+        self._kept_at = now
+        by_user: dict[str, dict[str, float]] = defaultdict(dict)
+        for seat, user_id in self._taken.items():
+            by_user[user_id][seat] = now + STANDS_S
+        users = list(by_user)
+        for start in range(0, len(users), AT_ONCE):
+            self._write((user, by_user[user]) for user in users[start : start + AT_ONCE])
+
+    def _write(self, seats: Iterable[tuple[str, dict[str, float]]]) -> None:
+        with self._redis.pipeline(transaction=False) as pipe:
+            for user_id, scores in seats:
+                pipe.zadd(sockets_of(user_id), scores)
+                pipe.expire(sockets_of(user_id), int(2 * STANDS_S))
+            pipe.execute()
+
+    def _free(self) -> None:
+        given_back, self._given_back = self._given_back, []
+        with self._redis.pipeline(transaction=False) as pipe:
+            for user_id, seat in given_back:
+                pipe.zrem(sockets_of(user_id), seat)
+            pipe.execute()
