@@ -19,8 +19,14 @@ from api.auth_keys import TokenKeys
 from api.auth_tokens import TokenVerifier
 from shared.domain.errors import CsrfRefused, Forbidden, Unauthenticated
 from shared.domain.identity import LOCAL_IDENTITY, Identity
+from shared.logs import get_logger
 from shared.setting_rules import is_loopback
 from shared.settings import Settings
+
+log = get_logger(__name__)
+
+#: Some reasons quote the token's header, which anybody may write.
+MAX_REASON_CHARS = 120
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -49,11 +55,17 @@ class Authenticator:
         if self._verifier is None:
             return LOCAL_IDENTITY
         token = bearer_of(asking) or _cookie_of(asking)
-        return self._verifier.identity_of(token) if token else None
+        return self.from_token(token) if token else None
 
     def from_token(self, token: str) -> Identity:
         """Return whose token this is; raises Unauthenticated. In local mode everyone is `local`."""
-        return self._verifier.identity_of(token) if self._verifier else LOCAL_IDENTITY
+        if self._verifier is None:
+            return LOCAL_IDENTITY
+        try:
+            return self._verifier.identity_of(token)
+        except Unauthenticated as error:
+            log.info("a token was refused", reason=str(error.__cause__ or error)[:MAX_REASON_CHARS])
+            raise
 
     def is_ambient(self, asking: Request) -> bool:
         """Tell whether a browser would have sent this credential by itself, from any page."""

@@ -105,11 +105,14 @@ def _objects(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {"name": name, "about": schema.get("description", ""), "fields": _fields(schema)}
         for name, schema in sorted(schemas.items())
-        if "properties" in schema
+        if "properties" in schema or "enum" in schema
     ]
 
 
 def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    if "enum" in schema:
+        word = {"kind": "", "about": "", "required": False, "default": None}
+        return [{"name": value} | word for value in schema["enum"]]
     required = schema.get("required", [])
     return [
         {
