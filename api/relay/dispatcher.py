@@ -46,7 +46,7 @@ class Dispatcher:
         """Push one message to each of `sockets`, which must be a copy."""
         count = 0
         for count, session in enumerate(sockets, start=1):
-            session.connection.outbox.push(message)
+            session.outbox.push(message)
             if not count % YIELD_EVERY:
                 gevent.sleep(0)
         EVENTS_OUT.inc(count)

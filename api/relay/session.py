@@ -38,10 +38,12 @@ NOBODY = Identity("")
 class Session:
     """One browser, from the upgrade to the end."""
 
-    __slots__ = ("_asked", "_room", "_teller", "_told_at", "connection", "identity", "seat")
+    __slots__ = ("_asked", "_room", "_teller", "_told_at", "connection", "identity", "outbox", "seat")
 
     def __init__(self, link: Link, room: Room) -> None:
         self.connection = Connection(link, buffer=room.socket_buffer, on_close=self._closing)
+        #: the connection's, one step nearer: a fan-out asks thousands of sessions for it
+        self.outbox = self.connection.outbox
         self.identity = NOBODY
         self._room = room
         self._asked = False

@@ -1,7 +1,8 @@
 """The relay under load, with a naive design, python-socketio and aiohttp beside it: `python -m tests.bench.relay`.
 
 Figures are medians on whatever machine this is; the load client is another process than the server. Ours are held to
-the goals of GOALS; a miss is printed, and the exit code is 1.
+GOALS or, on a machine where even a bare loop of `send` takes longer, to SLACK times what that loop takes: a miss is
+printed, and the exit code is 1.
 
     --only ours,naive …    fewer servers          --quick    fewer sockets, no goals
 """
@@ -48,6 +49,9 @@ COLUMNS = (
 GOALS: dict[str, float] = {
     "KB/socket": 35, "1000 last": 15, "5000 last": 55, "us/delivery": 12, "p99": 2,
 }  # fmt: skip
+#: of these, the machine's own share is known
+ASKED_OF_THE_MACHINE = ("1000 last", "5000 last", "us/delivery", "p99")
+SLACK = 1.4
 
 
 class Publisher:
@@ -185,7 +189,8 @@ def report(all_figures: list[Figures], say: Callable[[str], None]) -> bool:
         say(figures.line())
     by_name = {figures.name: figures.values for figures in all_figures}
     ours = by_name.get("ours", {})
-    misses = [f"{key}: {ours[key]:.2f}, goal {goal}" for key, goal in GOALS.items() if key in ours and ours[key] > goal]
+    goals = {key: _goal(key, by_name.get("bare", {})) for key in GOALS}
+    misses = [f"{key}: {ours[key]:.2f}, goal {goal:.2f}" for key, goal in goals.items() if ours.get(key, 0) > goal]
     for rival, factor in (("socketio", 3.0), ("aiohttp", 1.0)):
         ratio = by_name[rival]["1000 last"] / ours["1000 last"] if rival in by_name and ours else factor
         say(f"fan-out to 1,000: {ratio:.1f} times ahead of {rival}")
@@ -193,6 +198,11 @@ def report(all_figures: list[Figures], say: Callable[[str], None]) -> bool:
     for miss in misses:
         say(f"MISSED {miss}")
     return not misses
+
+
+def _goal(key: str, bare: dict[str, float]) -> float:
+    """The goal of one figure, on this machine."""
+    return max(GOALS[key], SLACK * bare[key]) if key in ASKED_OF_THE_MACHINE and key in bare else GOALS[key]
 
 
 def main() -> int:
