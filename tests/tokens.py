@@ -59,7 +59,10 @@ def raw(header: dict[str, Any], content: dict[str, Any], key: bytes = b"") -> st
 
 def forgeries() -> dict[str, str]:
     """Return tokens none of which may be taken where SECRET, AUDIENCE and ISSUER are asked for."""
-    good: dict[str, Any] = {"aud": AUDIENCE, "iss": ISSUER}
+    return _badly_signed({"aud": AUDIENCE, "iss": ISSUER}) | _badly_claimed({"aud": AUDIENCE, "iss": ISSUER})
+
+
+def _badly_signed(good: dict[str, Any]) -> dict[str, str]:
     sound = token(**good)
     head, body, signature = sound.split(".")
     return {
@@ -77,6 +80,18 @@ def forgeries() -> dict[str, str]:
         "its own key inside": jwt.encode(claims(**good), rsa_key(), "RS256", headers={"jwk": {"kty": "RSA"}}),
         "its key elsewhere": jwt.encode(claims(**good), rsa_key(), "RS256", headers={"jku": "http://evil.example"}),
         "a path as key id": raw({"alg": "HS256", "kid": "../../dev/null"}, claims(**good), b"\0"),
+        "a list as content": f"{head}.{_encode(b'[]').decode()}.{signature}",
+        "deep content": f"{head}.{_encode(b'[' * 5000).decode()}.{signature}",
+        "garbage": "garbage",
+        "dots": "..",
+        "empty": "-",
+        "not ASCII": "ş.ş.ş",
+        "endless": "x" * 20_000,
+    }
+
+
+def _badly_claimed(good: dict[str, Any]) -> dict[str, str]:
+    return {
         "expired": token(ends_in_s=-1, **good),
         "not yet valid": token(nbf=datetime.now(UTC) + timedelta(seconds=60), **good),
         "issued tomorrow": token(iat=datetime.now(UTC) + timedelta(days=1), **good),
@@ -94,13 +109,6 @@ def forgeries() -> dict[str, str]:
         "exp is text": raw({"alg": "HS256"}, claims(exp="soon", **good), SECRET.encode()),
         "exp beyond all dates": raw({"alg": "HS256"}, claims(exp=10**30, **good), SECRET.encode()),
         "exp is infinite": raw({"alg": "HS256"}, claims(exp=float("inf"), **good), SECRET.encode()),
-        "a list as content": f"{head}.{_encode(b'[]').decode()}.{signature}",
-        "deep content": f"{head}.{_encode(b'[' * 5000).decode()}.{signature}",
-        "garbage": "garbage",
-        "dots": "..",
-        "empty": "-",
-        "not ASCII": "ş.ş.ş",
-        "endless": "x" * 20_000,
         "critical extension": jwt.encode(claims(**good), SECRET, headers={"crit": ["exp"], "exp": 1}),
     }
 
