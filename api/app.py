@@ -88,7 +88,7 @@ def compose(settings: Settings) -> Context:
         fair=settings.fair_share,
     )
     announcer = Announcer(index=index, live=live, publisher=Publisher(redis))
-    bell = BackgroundBell(Bell(redis_url))
+    bell = BackgroundBell(Bell(redis_url), workers=live.listeners)
     caps = Caps(max_queue=settings.max_queue, max_jobs_per_user=settings.max_jobs_per_user)
     return Context(
         settings=settings,

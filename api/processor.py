@@ -1,31 +1,48 @@
 """A prompt becomes two messages, a job, a ticket and a wake-up.
 
+    one step in Redis (ticket and place) ─▶ one statement in PostgreSQL (everything) ─▶ answer
+                                                                                     └─▶ event and wake-up, unwaited for
+
 Commit, then send: the wake-up and the event leave after the job is stored. A process that
-dies between the two leaves a job without a wake-up, and the reconciler rings for it.
+dies between the two leaves a job without a wake-up: an idle worker looks for it at its next
+heartbeat, and the reconciler rings for it and puts it into the index.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from shared.announcer import Announcer
+from shared.background import Background
 from shared.domain.errors import QueueFull, QueueUnavailable, TooManyJobs
 from shared.domain.identity import Identity
 from shared.domain.jobs import Job, Priority
 from shared.domain.params import GenerateRequest
-from shared.line_index import LineIndex
+from shared.line_index import LineIndex, Standing
 from shared.live import LiveViews
 from shared.queues import RECONCILE_TASK
 from shared.store import Caps, Change, NewJob, Store, TicketTaken
+from shared.transitions import log_transition
 from shared.wakeups import BackgroundBell
 
 #: a counter that is behind the store is lifted once; more rounds mean something is wrong
 TICKET_TRIES = 5
+#: events of new jobs kept while Redis is slow; who misses one is told by the sweep of the store
+MOST_EVENTS = 5000
 
 Stored = TypeVar("Stored")
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """A stored submission, as it is answered; not new when an Idempotency-Key made it before."""
+
+    job: Job
+    view: dict[str, Any]
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Processor:
     """Accepts work: every way a job comes into being."""
 
@@ -35,11 +52,16 @@ class Processor:
     announcer: Announcer
     live: LiveViews
     caps: Caps
+    _events: Background[tuple[Job, dict[str, Any]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        events = Background("events", self.announcer.publish_accepted, most=MOST_EVENTS)
+        object.__setattr__(self, "_events", events)
 
     def request_image_generation(
         self, request: GenerateRequest, identity: Identity, *, key: str | None, locale: str
-    ) -> tuple[Job, bool]:
-        """Store a submission; return its job and whether it is new (else the key's earlier one).
+    ) -> Accepted:
+        """Store a submission, or find the one its key made before.
 
         Raises NotFound, QueueFull, TooManyJobs, IdempotencyConflict, QueueUnavailable; then
         nothing was stored.
@@ -47,36 +69,53 @@ class Processor:
         new = _new_job(request, identity, locale)
         if key is not None:
             new = replace(new, idempotency_key=key, body_hash=request.fingerprint())
-        change, created = self._with_ticket(lambda ticket: self.store.add_job(new, ticket=ticket, caps=self.caps))
-        if created:
-            self._send(change)
-        return change.job, created
+        change, is_new, standing = self._with_ticket(lambda: self._enter(new))
+        if not is_new:
+            return Accepted(change.job, self.live.view(change.job), is_new)
+        view = self.live.view_of_new(change.job, standing)
+        log_transition(change)
+        self.bell.ring(change.job.job_id)
+        self._events.put((change.job, view))
+        return Accepted(change.job, view, is_new)
 
     def retry(self, job_id: str, identity: Identity) -> Job:
         """Begin again where a job ended in error or cancelled; see `Store.retry_job`."""
-        change = self._with_ticket(lambda ticket: self.store.retry_job(job_id, identity, ticket=ticket, caps=self.caps))
-        self._send(change)
+
+        def store_it() -> Change:
+            ticket = self.index.next_ticket(self.store.highest_ticket)
+            return self.store.retry_job(job_id, identity, ticket=ticket, caps=self.caps)
+
+        change = self._with_ticket(store_it)
+        self.announcer.publish(change)
+        self.bell.ring(change.job.job_id)
         return change.job
 
     def ring_for_line(self) -> None:
         """Have the broker compared with the line: jobs may wait without a wake-up."""
         self.bell.ring_maintenance(RECONCILE_TASK)
 
-    def _with_ticket(self, store_it: Callable[[int], Stored]) -> Stored:
+    def _enter(self, new: NewJob) -> tuple[Change, bool, Standing | None]:
+        """Take a place in the index and store the job under its ticket; give the place back if that fails."""
+        entry = self.index.enter(new.job_id, new.priority, self.store.highest_ticket)
+        position = entry.standing.position if entry.standing else None
+        is_new = False
+        try:
+            change, is_new = self.store.add_job(new, ticket=entry.ticket, caps=self.caps, position=position)
+        finally:
+            if not is_new:
+                self.index.leave(new.job_id)
+        return change, is_new, entry.standing
+
+    def _with_ticket(self, store_it: Callable[[], Stored]) -> Stored:
         for _ in range(TICKET_TRIES):
-            ticket = self.index.next_ticket(self.store.highest_ticket)
             try:
-                return store_it(ticket)
+                return store_it()
             except TicketTaken:
                 self.index.raise_ticket(self.store.highest_ticket())
             except (QueueFull, TooManyJobs) as error:
                 error.retry_after_s = self.live.next_end_s()
                 raise
         raise QueueUnavailable("no free ticket", retry_after_s=2)
-
-    def _send(self, change: Change) -> None:
-        self.announcer.publish(change)
-        self.bell.ring(change.job.job_id)
 
 
 def _new_job(request: GenerateRequest, identity: Identity, locale: str) -> NewJob:

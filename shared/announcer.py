@@ -5,7 +5,8 @@ one whose database leaves at that moment; the state stands, and the sweep of the
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from shared.domain.jobs import Job
 from shared.events_bus import Publisher
@@ -35,6 +36,11 @@ class Announcer:
         self._tell(change.job)
         if change.moved_line:
             self._publisher.line_moved()
+
+    def publish_accepted(self, accepted: Sequence[tuple[Job, dict[str, Any]]]) -> None:
+        """Tell of new jobs, many at once, by the views that their submitters were answered with."""
+        self._index.note([job for job, _ in accepted])
+        self._publisher.send_accepted((view, job.audience) for job, view in accepted)
 
     def preview_changed(self, job: Job | None) -> None:
         """Tell the owner's sockets of a new preview; the job itself did not change."""

@@ -8,6 +8,7 @@ A subscription is one connection that only listens. It proves that it lives by t
 """
 
 import logging
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,6 +35,19 @@ class Publisher:
     def send_image_progress(self, job_view: dict[str, Any], audience: frozenset[str]) -> bool:
         """Tell the sockets of `audience` (typed members) the job's new state, as `client_view` made it."""
         return self._publish(events.encode(audience, events.image_progress(job_view)))
+
+    def send_accepted(self, told: Iterable[tuple[dict[str, Any], frozenset[str]]]) -> bool:
+        """Tell of many new jobs (views and audiences as above) and that the line moved, in one step."""
+        messages = [events.encode(audience, events.image_progress(view)) for view, audience in told]
+        try:
+            with self._redis.pipeline(transaction=False) as pipe:
+                for message in (*messages, events.LINE_MOVED):
+                    pipe.publish(EVENTS_CHANNEL, message)
+                pipe.execute()
+        except RedisError as error:
+            log.warning("%d event(s) were not published: %s", len(messages), error)
+            return False
+        return True
 
     def line_moved(self) -> bool:
         """Tell every API process that places, or held, paused or retry_at, may have changed."""

@@ -10,6 +10,7 @@ job's version, and an older one changes nothing.
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -27,6 +28,14 @@ PRIORITY_STEP = 2**40
 _NEXT = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('INCR', KEYS[1]) end
 return -1
+"""
+#: takes a ticket and puts the job in the line at once: [ticket, place, how many wait], the last two only if believed
+_ENTER = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return {-1} end
+local ticket = redis.call('INCR', KEYS[1])
+redis.call('ZADD', KEYS[2], string.format('%.0f', tonumber(ARGV[2]) + ticket), ARGV[1])
+if redis.call('EXISTS', KEYS[3]) == 0 then return {ticket} end
+return {ticket, redis.call('ZRANK', KEYS[2], ARGV[1]) + 1, redis.call('ZCARD', KEYS[2])}
 """
 _RAISE = """
 if tonumber(redis.call('GET', KEYS[1]) or '-1') < tonumber(ARGV[1]) then
@@ -55,11 +64,48 @@ def score(priority: int, ticket: int) -> float:
     return float(priority * PRIORITY_STEP + ticket)
 
 
+class Standing(NamedTuple):
+    """A place in the line, from 1, and how many wait."""
+
+    position: int
+    total: int
+
+
+class Entry(NamedTuple):
+    """A ticket taken, and where it stands (None: the index is not to be believed)."""
+
+    ticket: int
+    standing: Standing | None
+
+
 class LineIndex:
     """The index over one Redis client that decodes; reads give None while Redis is away."""
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
+        self._enter = redis.register_script(_ENTER)
+
+    def enter(self, job_id: str, priority: int, highest_stored: Callable[[], int]) -> Entry:
+        """Take a ticket for a job that is about to be stored, and let it stand in the line already.
+
+        So its place is known in the same step, and nobody who comes later stands before it. Whoever does not store
+        it takes it out again (`leave`); if that process dies first, the reconciler does. Raises QueueUnavailable.
+        """
+        try:
+            ticket, *place = self._enter([TICKET_COUNTER, LINE, EPOCH], [job_id, priority * PRIORITY_STEP])
+            while ticket < 0:
+                self._redis.set(TICKET_COUNTER, highest_stored(), nx=True)
+                ticket, *place = self._enter([TICKET_COUNTER, LINE, EPOCH], [job_id, priority * PRIORITY_STEP])
+        except RedisError as error:
+            raise QueueUnavailable("Redis cannot be reached", retry_after_s=_FIRST_RETRY_S) from error
+        return Entry(ticket, Standing(*place) if place else None)
+
+    def leave(self, job_id: str) -> None:
+        """Take out a job that entered and was not stored."""
+        try:
+            self._redis.zrem(LINE, job_id)
+        except RedisError as error:
+            log.warning("the line's index keeps a job that was refused: %s", error)
 
     def next_ticket(self, highest_stored: Callable[[], int]) -> int:
         """Take a ticket; a counter that is missing is first set to the store's highest.

@@ -11,9 +11,9 @@ from typing import Any
 
 from shared.domain.jobs import Job, Live, Stage, Status, client_view, iso
 from shared.fresh import Fresh
-from shared.line_index import LineIndex
+from shared.line_index import LineIndex, Standing
 from shared.previews import Previews
-from shared.store import Store, WorkerState
+from shared.store import Store, StoreUnavailable, WorkerState
 from shared.waiting_line import Place, WaitingLine
 
 FRESH_S = 0.5
@@ -52,13 +52,21 @@ class LiveViews:
         self._fleet = Fresh(lambda: store.live_workers(seen_within_s), FRESH_S)
         self._totals = Fresh(self._read_totals, FRESH_S / 2)
 
-    def view(self, job: Job) -> dict[str, Any]:
-        """Return the whole live job as clients see it."""
-        return client_view(job, self.live(job))
+    def view(self, job: Job, standing: Standing | None = None) -> dict[str, Any]:
+        """Return the whole live job as clients see it; `standing` is its place in the index, if just read."""
+        return client_view(job, self.live(job, standing))
 
-    def live(self, job: Job) -> Live:
+    def view_of_new(self, job: Job, standing: Standing | None) -> dict[str, Any]:
+        """Return the view of a job that was just stored: it is accepted, so it has one even if the store left since."""
+        try:
+            return self.view(job, standing)
+        except StoreUnavailable:
+            position, total = standing or (job.queue_position, job.queue_position)
+            return client_view(job, Live(queue_position=position, queue_total=total))
+
+    def live(self, job: Job, standing: Standing | None = None) -> Live:
         """Return what is derived for `job` now."""
-        position, total = self._place(job)
+        position, total = standing if standing and not self._fair else self._place(job)
         sampling = job.stage is Stage.SAMPLING
         return Live(
             queue_position=position,
@@ -72,6 +80,13 @@ class LiveViews:
     def workers(self) -> list[WorkerState]:
         """Return the live workers."""
         return self._fleet.read()
+
+    def listeners(self) -> int:
+        """Return how many workers may hear a wake-up, at least 1: they may just not have said so yet."""
+        try:
+            return max(1, len(self.workers()))
+        except StoreUnavailable:
+            return 1
 
     def held(self) -> bool:
         """Whether no live worker has a circuit that is not open."""

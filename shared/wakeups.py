@@ -6,8 +6,8 @@ Redis; `BackgroundBell` sends from a thread of its own, for callers that answer 
 """
 
 import logging
-from collections import deque
-from threading import Condition, Thread
+from collections.abc import Callable
+from typing import NamedTuple
 
 from celery import Celery
 from kombu import Queue
@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from shared import queues, redis_link
+from shared.background import Background
 
 log = logging.getLogger(__name__)
 
@@ -57,38 +58,36 @@ class Bell:
         return True
 
 
+class _Wakeup(NamedTuple):
+    """Who rings (a job id, or the task's name), and for whom."""
+
+    name: str
+    for_maintenance: bool
+
+
 class BackgroundBell:
-    """A bell that never makes its caller wait; the thread starts with the first ring."""
+    """A bell that never makes its caller wait, and rings no more often than there is someone to hear it.
 
-    def __init__(self, bell: Bell) -> None:
+    A worker that ends a job rings for itself while jobs wait; so the broker never needs more wake-ups than `workers()`.
+    """
+
+    def __init__(self, bell: Bell, *, workers: Callable[[], int]) -> None:
         self._bell = bell
-        self._waiting: deque[tuple[str, bool]] = deque(maxlen=MOST_KEPT)
-        self._filled = Condition()
-        self._thread: Thread | None = None
+        self._workers = workers
+        self._background: Background[_Wakeup] = Background("wake-ups", self._ring, most=MOST_KEPT)
 
-    def ring(self, job_id: str) -> bool:
+    def ring(self, job_id: str) -> None:
         """Have a GPU worker woken soon."""
-        return self._put(job_id, False)
+        self._background.put(_Wakeup(job_id, False))
 
-    def ring_maintenance(self, task: str) -> bool:
+    def ring_maintenance(self, task: str) -> None:
         """Have `task` run soon."""
-        return self._put(task, True)
+        self._background.put(_Wakeup(task, True))
 
-    def _put(self, name: str, maintenance: bool) -> bool:
-        with self._filled:
-            self._waiting.append((name, maintenance))
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = Thread(target=self._run, name="wake-ups", daemon=True)
-                self._thread.start()
-            self._filled.notify()
-        return True
-
-    def _run(self) -> None:
-        while True:
-            with self._filled:
-                self._filled.wait_for(lambda: bool(self._waiting))
-                name, maintenance = self._waiting.popleft()
-            if maintenance:
-                self._bell.ring_maintenance(name)
-            else:
-                self._bell.ring(name)
+    def _ring(self, wakeups: list[_Wakeup]) -> None:
+        for task in dict.fromkeys(each.name for each in wakeups if each.for_maintenance):
+            self._bell.ring_maintenance(task)
+        job_ids = [each.name for each in wakeups if not each.for_maintenance]
+        missing = self._workers() - (self._bell.unheard() or 0) if job_ids else 0
+        for job_id in job_ids[: max(0, missing)]:
+            self._bell.ring(job_id)

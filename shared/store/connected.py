@@ -74,7 +74,7 @@ class Connected:
         engine = create_engine(
             driver_url(self._url),
             pool_size=self._pool_size,
-            max_overflow=4,
+            max_overflow=0,  # one past the pool would be made and thrown away again for each statement
             pool_use_lifo=True,
             pool_timeout=POOL_WAIT_S,
             connect_args={
@@ -85,7 +85,7 @@ class Connected:
                 "keepalives_count": 2,
                 "tcp_user_timeout": 10_000,
             },
-            **options,  # type: ignore[arg-type]  # one optional keyword
+            **options,
         )
         _ask_the_rested(engine)
         return engine

@@ -1,21 +1,23 @@
-"""A prompt becomes two messages and a job, in one transaction.
+"""A prompt becomes two messages and a job, in one statement (shared.store.entering).
 
-Simultaneous submissions of one user take turns on an advisory lock, so that caps and
-Idempotency-Keys hold also when many arrive at once.
+Simultaneous submissions of one user take turns on an advisory lock where a cap or an
+Idempotency-Key is at stake, so that both hold also when many arrive at once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, extract, func, insert, select, text, update
+from sqlalchemy import Connection, extract, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from shared.domain.errors import IdempotencyConflict, NotFound, QueueFull, TooManyJobs
 from shared.domain.jobs import PENDING_CONTENT, UNFINISHED, Job, Stage, Status, stored_view
 from shared.store.changing import Change, Changing, merge_message
 from shared.store.connected import job_of
-from shared.store.tables import conversations, jobs, line_state, messages
+from shared.store.entering import LINE_LOCK, Checks, Outcome, draft_of, enter
+from shared.store.room import Count, Room
+from shared.store.tables import jobs, line_state
 
 TITLE_CHARS = 80
 
@@ -38,6 +40,7 @@ class NewJob:
     callback_url: str | None = None
     idempotency_key: str | None = None
     body_hash: str | None = None
+    job_id: str = field(default_factory=lambda: str(uuid4()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,36 +54,56 @@ class Caps:
 class Submissions(Changing):
     """Jobs that come into being."""
 
+    def __init__(self, database_url: str, *, pool_size: int = 8) -> None:
+        super().__init__(database_url, pool_size=pool_size)
+        self._room = Room()
+
     def highest_ticket(self) -> int:
         """Return the highest ticket ever stored, 0 if none."""
-        with self._begin() as connection:
+        with self._single() as connection:
             return int(connection.execute(select(func.max(jobs.c.ticket))).scalar() or 0)
 
-    def find_submission(self, new: NewJob) -> Job | None:
-        """Return the job an Idempotency-Key already made; raise IdempotencyConflict."""
-        with self._begin() as connection:
-            return _same_key(connection, new)
-
-    def add_job(self, new: NewJob, *, ticket: int, caps: Caps) -> tuple[Change, bool]:
+    def add_job(self, new: NewJob, *, ticket: int, caps: Caps, position: int | None = None) -> tuple[Change, bool]:
         """Store a submission under `ticket`; return its change and whether it is new.
 
-        Raises NotFound (foreign conversation), QueueFull, TooManyJobs, IdempotencyConflict,
-        TicketTaken, StoreUnavailable.
+        `position` is its place in the line as the index knows it, None: it is counted here. Raises NotFound
+        (foreign conversation), QueueFull, TooManyJobs, IdempotencyConflict, TicketTaken, StoreUnavailable.
         """
+        draft = draft_of(**_columns(new), ticket=ticket)
+        counts_line = not self._room.surely(ticket, caps.max_queue)
+        checks = Checks(new.idempotency_key is not None, counts_line, caps.max_jobs_per_user is not None)
+        limits = {"max_queue": caps.max_queue, "max_mine": caps.max_jobs_per_user}
         try:
-            with self._begin() as connection:
-                _lock_user(connection, new.user_id)
-                earlier = _same_key(connection, new)
-                if earlier is not None:
-                    return Change(earlier), False
-                _check_caps(connection, new.user_id, caps)
-                conversation_id = _conversation(connection, new)
-                message_id = _two_messages(connection, conversation_id, new.prompt)
-                values = {**_columns(new), "message_id": message_id}
-                job = insert_job(connection, values, conversation_id, ticket)
-                return Change(job, moved_line=True), True
+            with self._single() as connection:
+                found = enter(connection, draft, {"title": _title(new), "position": position, **limits}, checks)
         except IntegrityError as error:
             raise TicketTaken(ticket) from error
+        if found.waiting is not None:
+            self._room.counted(Count(ticket, found.waiting))
+        if found.job is not None:
+            return Change(found.job, moved_line=True), True
+        return Change(self._refused(new, found, caps)), False
+
+    def _refused(self, new: NewJob, found: Outcome, caps: Caps) -> Job:
+        """Return the job that was made under the same key; raise what else spoke against a submission."""
+        if found.has_earlier:
+            return self._earlier(new)
+        if found.waiting is not None and found.waiting >= caps.max_queue:
+            raise QueueFull()
+        if caps.max_jobs_per_user is not None and (found.mine or 0) >= caps.max_jobs_per_user:
+            raise TooManyJobs(limit=caps.max_jobs_per_user)
+        raise NotFound()
+
+    def _earlier(self, new: NewJob) -> Job:
+        same = (jobs.c.user_id == new.user_id) & (jobs.c.idempotency_key == new.idempotency_key)
+        with self._single() as connection:
+            row = connection.execute(select(jobs).where(same)).one_or_none()
+        if row is None:  # its conversation was deleted since
+            raise NotFound()
+        job = job_of(row)
+        if job.body_hash != new.body_hash:
+            raise IdempotencyConflict()
+        return job
 
 
 def insert_job(connection: Connection, values: dict[str, Any], conversation_id: str, ticket: int) -> Job:
@@ -113,33 +136,11 @@ def paused_s_until_now() -> Any:
 
 
 def check_caps_of(connection: Connection, user_id: str, caps: Caps) -> None:
-    """Lock the user's submissions and raise QueueFull or TooManyJobs past a cap."""
-    _lock_user(connection, user_id)
-    _check_caps(connection, user_id, caps)
-
-
-def _lock_user(connection: Connection, user_id: str) -> None:
-    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 0))")
-    connection.execute(lock, {"user_id": user_id})
-
-
-def _same_key(connection: Connection, new: NewJob) -> Job | None:
-    if new.idempotency_key is None:
-        return None
-    row = connection.execute(
-        select(jobs).where(jobs.c.user_id == new.user_id, jobs.c.idempotency_key == new.idempotency_key)
-    ).one_or_none()
-    if row is None:
-        return None
-    job = job_of(row)
-    if job.body_hash != new.body_hash:
-        raise IdempotencyConflict()
-    return job
-
-
-def _check_caps(connection: Connection, user_id: str, caps: Caps) -> None:
-    waiting = select(func.count()).where(jobs.c.status == Status.QUEUED)
-    if connection.execute(waiting).scalar_one() >= caps.max_queue:
+    """Lock the user's submissions and the line, and raise QueueFull or TooManyJobs past a cap."""
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 0)), pg_advisory_xact_lock(:line)")
+    connection.execute(lock, {"user_id": user_id, "line": LINE_LOCK})
+    waiting = select(jobs.c.job_id).where(jobs.c.status == Status.QUEUED).limit(caps.max_queue)
+    if connection.execute(select(func.count()).select_from(waiting.subquery())).scalar_one() >= caps.max_queue:
         raise QueueFull()
     if caps.max_jobs_per_user is None:
         return
@@ -148,38 +149,15 @@ def _check_caps(connection: Connection, user_id: str, caps: Caps) -> None:
         raise TooManyJobs(limit=caps.max_jobs_per_user)
 
 
-def _conversation(connection: Connection, new: NewJob) -> str:
-    if new.conversation_id is None:
-        conversation_id = str(uuid4())
-        title = " ".join(new.prompt.split())[:TITLE_CHARS]
-        connection.execute(insert(conversations).values(id=conversation_id, user_id=new.user_id, title=title))
-        return conversation_id
-    mine = (
-        update(conversations)
-        .where(conversations.c.id == new.conversation_id, conversations.c.user_id == new.user_id)
-        .values(updated_at=func.clock_timestamp())
-        .returning(conversations.c.id)
-    )
-    found = connection.execute(mine).scalar_one_or_none()
-    if found is None:
-        raise NotFound()
-    return str(found)
-
-
-def _two_messages(connection: Connection, conversation_id: str, prompt: str) -> int:
-    """Insert the user's and the bot's message, in this order; return the bot's id."""
-    for role, content in (("user", prompt), ("bot", PENDING_CONTENT)):
-        statement = (
-            insert(messages)
-            .values(conversation_id=conversation_id, role=role, content=content)
-            .returning(messages.c.id)
-        )
-        message_id = connection.execute(statement).scalar_one()
-    return int(message_id)
+def _title(new: NewJob) -> str | None:
+    """Return the title of a new conversation, None where one is continued."""
+    return " ".join(new.prompt.split())[:TITLE_CHARS] if new.conversation_id is None else None
 
 
 def _columns(new: NewJob) -> dict[str, Any]:
     return {
+        "job_id": new.job_id,
+        "conversation_id": new.conversation_id or str(uuid4()),
         "user_id": new.user_id,
         "username": new.username,
         "prompt": new.prompt,
