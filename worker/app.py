@@ -64,7 +64,6 @@ def _begin_parent(**_: Any) -> None:
 
 @signals.worker_process_init.connect
 def _begin_child(**_: Any) -> None:
-    stopping.listen_in_child()
     Runner.of_this_process(settings, _node["name"]).start()
 
 

@@ -13,6 +13,8 @@ import multiprocessing
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 #: a child that got a SIGTERM learns within this whether its parent stops too
@@ -25,7 +27,6 @@ _deadline = multiprocessing.RawValue("d", 0.0)
 class _Child:
     """What this child process knows of itself."""
 
-    working = False
     told_at: float | None = None
 
 
@@ -70,30 +71,23 @@ def hasten_on(number: int) -> None:
     signal.signal(number, hasten)
 
 
-def listen_in_child() -> None:
-    """Take SIGTERM as a wish to give the job back; an idle child just ends."""
-    signal.signal(signal.SIGTERM, _on_term)
-
-
-class at_work:
-    """While the block runs a SIGTERM does not end this child; afterwards it does, unless the parent stops it."""
-
-    def __enter__(self) -> None:
-        _Child.working = True
-
-    def __exit__(self, *_: object) -> None:
-        _Child.working = False
-        if _Child.told_at is not None and not _deadline.value:
-            sys.exit(0)
+@contextmanager
+def at_work() -> Iterator[None]:
+    """While the block runs a SIGTERM to this child is a wish to give the job back; afterwards the child ends."""
+    before = signal.signal(signal.SIGTERM, _on_term)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if _Child.told_at is not None and not _deadline.value:
+        sys.exit(0)
 
 
 def begin_anew() -> None:
     """Forget a stop; a process that starts has not been asked."""
     _deadline.value = 0.0
-    _Child.working, _Child.told_at = False, None
+    _Child.told_at = None
 
 
 def _on_term(_number: int, _frame: FrameType | None) -> None:
-    if not _Child.working:
-        sys.exit(0)
     _Child.told_at = time.monotonic()
