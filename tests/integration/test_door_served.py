@@ -29,7 +29,7 @@ from tests.waiting import wait_for
 STRICT = {"JWT_AUDIENCE": tokens.AUDIENCE, "JWT_ISSUER": tokens.ISSUER}
 GOOD: dict[str, Any] = {"aud": tokens.AUDIENCE, "iss": tokens.ISSUER}
 #: More than one process and all of them on one counter.
-RATE = {"RATE_LIMIT": "30/minute", "API_PROCESSES": "2"}
+RATE = {"RATE_LIMIT": "30/hour", "API_PROCESSES": "2"}
 EVENTS = 2_000
 
 

@@ -61,12 +61,12 @@ def test_behind_a_proxy_this_machine_is_the_proxys_address() -> None:
 
 
 def test_writes_past_the_rate_are_refused_with_the_time_to_wait() -> None:
-    client = client_of(jwt_settings(rate_limit="3/minute"))
+    client = client_of(jwt_settings(rate_limit="3/hour"))
     answers = [client.post("/echo", headers=tokens.bearer("a")) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
     assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0", "0"]
     assert code_of(answers[-1]) == (429, "rate_limited")
-    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 3600
     assert answers[-1].headers["RateLimit-Limit"] == "3"
     assert client.post("/echo", headers=tokens.bearer("b")).status_code == 200
     assert client.post("/admin", headers=tokens.bearer("a")).status_code == 429
@@ -74,7 +74,7 @@ def test_writes_past_the_rate_are_refused_with_the_time_to_wait() -> None:
 
 
 def test_the_anonymous_are_counted_by_address() -> None:
-    client = client_of(jwt_settings(rate_limit="2/minute"))
+    client = client_of(jwt_settings(rate_limit="2/hour"))
     tries = [
         client.post("/session", json={"token": "x"}, environ_base={"REMOTE_ADDR": "198.51.100.1"}) for _ in range(3)
     ]
