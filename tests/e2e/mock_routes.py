@@ -22,7 +22,8 @@ def user_of() -> str:
 
 def problem(status: int, code: str, retry_after: str | None = None, **more: Any) -> Response:
     """Return an error as the contract shapes it."""
-    detail = TEXTS[code]["en"].format(limit=3, seconds=180)
+    lang = "tr" if request.accept_languages.best == "tr" else "en"
+    detail = TEXTS[code][lang].format(limit=3, seconds=180)
     body = {"type": f"/docs#{code}", "title": code, "status": status, "detail": detail, "code": code, **more}
     answer = Response(json.dumps(body), status, content_type="application/problem+json")
     if retry_after:

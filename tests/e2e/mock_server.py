@@ -9,7 +9,9 @@ import queue
 import threading
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
+from socket import SHUT_RDWR
 
 from flask import Flask, Response, g, request
 from flask_sock import Sock
@@ -117,6 +119,13 @@ class MockServer:
             outbox.put(0)
 
 
+def _close(socket: Server, code: int) -> None:
+    socket.close(code, "closed by the test")
+    socket.thread.join(2)  # until the browser has answered
+    with suppress(OSError):  # the library would write an HTTP answer next, which no browser can read here
+        socket.sock.shutdown(SHUT_RDWR)
+
+
 class _Silent(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
@@ -128,7 +137,7 @@ def _write(socket: Server, outbox: "queue.Queue[Json | int]") -> None:
         try:
             if isinstance(frame, int):
                 if frame:
-                    socket.close(frame, "closed by the test")
+                    _close(socket, frame)
                 return
             socket.send(json.dumps(frame))
         except ConnectionClosed:
@@ -164,7 +173,7 @@ def _app(server: MockServer) -> Flask:
     @sock.route("/ws")  # type: ignore[untyped-decorator]  # it ships no types
     def ws(socket: Server) -> None:
         if server.trouble.signed_out:
-            socket.close(4401, "sign in")
+            _close(socket, 4401)
             return
         server.serve_socket(socket)
 

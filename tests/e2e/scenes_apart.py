@@ -63,6 +63,13 @@ def session_ended_with_address(studio: Studio) -> None:
 
 
 @scene
+def signing_in_again(studio: Studio) -> None:
+    session_ended(studio)
+    studio.page.keyboard.press("Enter")
+    expect(studio.page.get_by_role("dialog")).to_be_visible()
+
+
+@scene
 def signed_out(studio: Studio) -> None:
     studio.server.trouble.signed_out = True
     studio.page.goto(studio.server.url)

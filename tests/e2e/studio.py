@@ -6,6 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.mock_facts import Json
 from tests.e2e.mock_server import MockServer
+from tests.waiting import wait_for
 
 LIGHTHOUSE = "A lighthouse in a storm, oil on canvas, warm lamp light"
 FOREST = "A paper-cut forest at dawn, layers of soft green"
@@ -98,8 +99,10 @@ class Studio(Watched):
     server: MockServer = None  # type: ignore[assignment]  # given by name; a default only because of the parent's
 
     def open(self) -> None:
-        """Open the page at the stand-in."""
+        """Open the page at the stand-in, until its news arrive."""
         self.visit(self.server.url)
+        if not self.server.trouble.no_sockets:
+            wait_for(lambda: self.server.open_sockets > 0, what="the page's socket")
 
     def submit(self, prompt: str = LIGHTHOUSE, **params: object) -> Json:
         """Accept a job as if another page had sent it, in the newest conversation."""
@@ -113,7 +116,9 @@ class Studio(Watched):
         return self.server.world.end(job["job_id"], "complete")
 
     def only_job(self) -> str:
-        """Return the id of the one job the server has; waits until it has it."""
+        """Return the id of the one job the server has; waits until the page has it too."""
+        wait_for(lambda: len(self.server.world.jobs) == 1)
+        expect(self.page.locator('[data-phase="sending"]')).to_have_count(0)
         expect(self.bars).to_have_count(1)
         (job_id,) = self.server.world.jobs
         return job_id

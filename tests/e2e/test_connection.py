@@ -102,7 +102,7 @@ def test_doubled_reversed_and_stale_frames_end_in_the_last_state(studio: Studio)
 
     studio.page.route_web_socket("**/ws", talk)
     studio.server.trouble.lag_s["/conversations"] = 1
-    studio.open()
+    studio.visit(studio.server.url)
     expect(studio.picture(LIGHTHOUSE)).to_be_visible()
     expect(studio.bars).to_have_count(0)
     expect(studio.turns).to_have_count(1)

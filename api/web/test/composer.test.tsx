@@ -98,10 +98,19 @@ describe('the composer', () => {
   });
 
   it('keeps on screen what may or may not have arrived, under the same key', async () => {
-    next.push(() => Promise.reject(new TypeError('network')));
+    for (let lost = 0; lost < 3; lost += 1) next.push(() => Promise.reject(new TypeError('network')));
     await userEvent.type(prompt(), 'a boat{Enter}');
-    await waitFor(() => expect(useChatStore.getState().pending[0]?.failure).toBe('network'));
-    expect(useChatStore.getState().pending[0]?.key).toBe(submissions()[0]?.key);
+    await waitFor(() => expect(useChatStore.getState().pending[0]?.failure).toBe('network'), { timeout: 4000 });
+    expect(new Set(submissions().map(({ key }) => key))).toEqual(new Set([useChatStore.getState().pending[0]?.key]));
+  });
+
+  it('asks again by itself, under the same key, when an answer got lost', async () => {
+    next.push(() => Promise.reject(new TypeError('network')));
+    answers(200, job());
+    await userEvent.type(prompt(), 'a boat{Enter}');
+    await waitFor(() => expect(useChatStore.getState().pending).toEqual([]), { timeout: 4000 });
+    expect(submissions()).toHaveLength(2);
+    expect(submissions()[0]?.key).toBe(submissions()[1]?.key);
   });
 
   it.each([

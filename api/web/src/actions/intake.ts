@@ -1,8 +1,10 @@
 /**
  * Where news enters: frames and lists go into the stores, results into their messages.
  *
- * Rule: subscribe, then snapshot. A list can only speak about what was known before it was asked
- * for; what it does not name is asked for by id before anything is believed lost.
+ * Rules: subscribe, then snapshot. A list can only speak about what was known before it was asked
+ * for; what it does not name is asked for by id before anything is believed lost. News about a
+ * job that this page is submitting right now often overtake the answer to the submission: they
+ * wait for it, so that one job is never shown twice.
  */
 import { ApiError } from '../api/client';
 import { getJob, getStatus } from '../api/routes';
@@ -11,16 +13,32 @@ import { openConversationId, useChatStore } from '../stores/chatStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import { noticeNewJobs } from './conversations';
 
+let overtaking: Job[] = [];
+
 export function takeJobs(jobs: readonly Job[]): void {
-  useImageJobsStore.getState().upsertFromServer(jobs);
-  spread(jobs);
+  const admitted = admit(jobs);
+  useImageJobsStore.getState().upsertFromServer(admitted);
+  spread(admitted);
+}
+
+/** The submission was answered: what had overtaken the answer is taken now. */
+export function takeOvertaking(): void {
+  const jobs = overtaking;
+  overtaking = [];
+  if (jobs.length > 0) takeJobs(jobs);
+}
+
+/** The job a submission made although its answer got lost, if its news have arrived. */
+export function overtakenBy(prompt: string): Job | undefined {
+  return overtaking.find((job) => job.prompt === prompt);
 }
 
 export function takeFrames(frames: readonly ServerFrame[], snapshotAskedAt: number): void {
   const store = useImageJobsStore.getState();
-  store.applyFrames(frames);
-  spread(frames.flatMap((frame) => (frame.type === 'image_progress' ? [frame.job] : [])));
-  for (const frame of frames) {
+  const admitted = frames.flatMap(admitFrame);
+  store.applyFrames(admitted);
+  spread(admitted.flatMap((frame) => (frame.type === 'image_progress' ? [frame.job] : [])));
+  for (const frame of admitted) {
     if (frame.type !== 'snapshot') continue;
     const missing = store.applySnapshot(frame.jobs, snapshotAskedAt);
     spread(frame.jobs);
@@ -32,8 +50,9 @@ export function takeFrames(frames: readonly ServerFrame[], snapshotAskedAt: numb
 export async function pollStatus(): Promise<void> {
   const askedAt = Date.now();
   const status = await getStatus();
-  const missing = useImageJobsStore.getState().applyStatus(status, askedAt);
-  spread(status.jobs);
+  const jobs = admit(status.jobs);
+  const missing = useImageJobsStore.getState().applyStatus({ ...status, jobs }, askedAt);
+  spread(jobs);
   await askFor(missing);
 }
 
@@ -52,13 +71,28 @@ async function askForOne(id: string): Promise<void> {
   }
 }
 
+function admitFrame(frame: ServerFrame): ServerFrame[] {
+  if (frame.type === 'image_progress') return admit([frame.job]).map((job) => ({ ...frame, job }));
+  return frame.type === 'snapshot' ? [{ ...frame, jobs: admit(frame.jobs) }] : [frame];
+}
+
+/** The jobs that may be shown now; unknown ones with a prompt that is being sent have to wait. */
+function admit(jobs: readonly Job[]): Job[] {
+  const sent = new Set(useChatStore.getState().pending.filter((turn) => turn.failure === null).map((turn) => turn.request.prompt));
+  if (sent.size === 0) return [...jobs];
+  const known = useImageJobsStore.getState().jobs;
+  const [now, later] = [[] as Job[], [] as Job[]];
+  for (const job of jobs) (sent.has(job.prompt) && !known[job.job_id] ? later : now).push(job);
+  overtaking.push(...later);
+  return now;
+}
+
 /** Messages keep the results; conversations nobody has seen yet are fetched. */
 function spread(jobs: readonly Job[]): void {
   if (jobs.length === 0) return;
   const chat = useChatStore.getState();
-  const open = openConversationId(chat);
-  const known = chat.messages;
-  const unseen = jobs.filter((job) => !known[job.conversation_id]?.some((message) => message.id === job.message_id));
+  const shown = new Map(Object.entries(chat.messages).map(([id, messages]) => [id, new Set(messages.map((message) => message.id))]));
+  const unseen = jobs.filter((job) => !shown.get(job.conversation_id)?.has(job.message_id));
   chat.takeJobs(jobs);
-  if (unseen.length > 0) noticeNewJobs(unseen, open);
+  if (unseen.length > 0) noticeNewJobs(unseen, openConversationId(chat));
 }

@@ -13,10 +13,11 @@ import type { PendingTurn } from '../stores/chatLogic';
 import { openConversationId, useChatStore } from '../stores/chatStore';
 import { type Settings, useComposerStore } from '../stores/composerStore';
 import { noticeNewJobs, openConversation } from './conversations';
-import { takeJobs } from './intake';
+import { overtakenBy, takeJobs, takeOvertaking } from './intake';
 
 const UNCERTAIN = new Set(['network', 'timeout', 'internal']);
 const DEFAULT_WAIT_S = 5;
+const PAUSES_MS = [300, 1500];
 
 /** Send what the composer holds; does nothing while a submission is on its way or not allowed. */
 export async function submitDraft(): Promise<void> {
@@ -63,12 +64,31 @@ async function send(turn: PendingTurn, draft: string): Promise<void> {
   composer.setSending(true);
   composer.setNotice(null);
   try {
-    accepted(turn, await generate(turn.request, turn.key));
+    accepted(turn, await insist(turn));
   } catch (error) {
     refused(turn, error instanceof ApiError ? error : new ApiError('internal', 0), draft);
   } finally {
     composer.setSending(false);
+    takeOvertaking();
   }
+}
+
+/** An answer that got lost is asked for again: under the same key it is the same job. */
+async function insist(turn: PendingTurn, [pauseMs, ...rest]: readonly number[] = PAUSES_MS): Promise<Job> {
+  try {
+    return await generate(turn.request, turn.key);
+  } catch (error) {
+    const lost = error instanceof ApiError && error.code === 'network' && navigator.onLine;
+    if (!lost || pauseMs === undefined) throw error;
+    await pause(pauseMs);
+    return insist(turn, rest);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }
 
 function accepted(turn: PendingTurn, job: Job): void {
@@ -82,7 +102,10 @@ function accepted(turn: PendingTurn, job: Job): void {
 
 function refused(turn: PendingTurn, error: ApiError, draft: string): void {
   const chat = useChatStore.getState();
-  if (UNCERTAIN.has(error.code)) return chat.failPending(turn.key, error.code);
+  if (UNCERTAIN.has(error.code)) {
+    const arrived = overtakenBy(turn.request.prompt);
+    return arrived ? accepted(turn, arrived) : chat.failPending(turn.key, error.code);
+  }
   chat.dropPending(turn.key);
   const composer = useComposerStore.getState();
   if (draft && !composer.draft) composer.setDraft(draft);

@@ -82,8 +82,7 @@ async function errorOf(response: Response): Promise<ApiError> {
 function codeOf(status: number): ClientCode {
   if (status === 401) return 'unauthenticated';
   if (status === 404) return 'not_found';
-  if (status === 429) return 'rate_limited';
-  return status >= 502 && status <= 504 ? 'queue_unavailable' : 'internal';
+  return status >= 502 && status <= 504 ? 'network' : 'internal';
 }
 
 function retryAfter(header: string | null): number | undefined {

@@ -1,15 +1,11 @@
 /**
  * The server's public shapes, word for word: field names, statuses, frames.
  *
- * Rule: nothing here is invented by the page; what the page adds lives in the stores. The list of
- * error codes comes from the generated texts, so it cannot drift from the server's.
+ * Rule: nothing here is invented by the page; what the page adds lives in the stores.
  */
-import type errorTexts from '../i18n/errorTexts.json';
-
 export type Language = 'en' | 'tr';
 export type JobStatus = 'queued' | 'processing' | 'complete' | 'error' | 'cancelled';
 export type JobStage = 'waiting' | 'held' | 'loading' | 'sampling' | 'saving';
-export type ErrorCode = keyof typeof errorTexts;
 
 export interface GenerationParams {
   negative_prompt: string;

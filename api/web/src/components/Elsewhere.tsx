@@ -8,7 +8,7 @@ import { activeJobs, useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob, LiveJobs } from '../stores/liveJobs';
 import { calculateQueuePosition } from '../stores/queuePosition';
 import { IconButton } from './Button';
-import { cardPhase, cardStatus } from './cardView';
+import { cardStatus, statusLine } from './cardView';
 import { ProgressBar } from './ProgressBar';
 
 export function Elsewhere() {
@@ -36,12 +36,12 @@ function Row({ live, jobs }: { live: LiveJob; jobs: LiveJobs['jobs'] }) {
   const queue = useImageJobsStore((state) => state.queue);
   const connected = useConnectionStore(hasNews);
   const place = calculateQueuePosition(jobs, job.job_id, connected);
-  const status = cardStatus(words, live, { queue, connected: false, place, now: 0 });
-  const text = [status.label, ...status.details].join(' · ');
-  const phase = cardPhase(job, live.cancelling, queue);
+  const status = cardStatus(words, live, queue, place);
+  const text = statusLine(words, status);
+  const { phase } = status;
   return (
     <li className="elsewhere-row">
-      <button type="button" className="elsewhere-open" aria-label={t.openConversation(job.prompt)} onClick={() => openConversation(job.conversation_id)}>
+      <button type="button" className="elsewhere-open" title={t.openConversation(job.prompt)} onClick={() => openConversation(job.conversation_id)}>
         <span className="elsewhere-prompt">{job.prompt}</span>
         <span className="elsewhere-status">{text}</span>
       </button>

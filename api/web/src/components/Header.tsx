@@ -57,9 +57,10 @@ function LanguageButton() {
   const { t, lang } = useWords();
   const setLang = usePreferences((state) => state.setLang);
   const other = lang === 'en' ? 'tr' : 'en';
+  const code = other === 'en' ? 'EN' : 'TR';
   return (
-    <button type="button" className="text-tool" aria-label={t.languageLabel} title={t.languageLabel} onClick={() => setLang(other)}>
-      <span lang={other}>{other === 'tr' ? 'TR' : 'EN'}</span>
+    <button type="button" className="text-tool" aria-label={`${code}: ${t.languageLabel}`} title={t.languageLabel} onClick={() => setLang(other)}>
+      <span lang="en">{code}</span>
     </button>
   );
 }

@@ -13,9 +13,10 @@ import { useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob } from '../stores/liveJobs';
 import { calculateQueuePosition, FRESH_MS, type QueuePlaceShown } from '../stores/queuePosition';
 import { useNow } from '../hooks/useNow';
-import { cardPhase, cardStatus, isWorking } from './cardView';
+import { cardPhase, cardStatus, isWorking, statusLine } from './cardView';
 import { CancelledCard, FailedCard, NoteCard } from './EndedCards';
 import { ImageResult } from './ImageResult';
+import { KeptFocus } from './KeptFocus';
 import { PictureFrame } from './PictureFrame';
 import { ProgressBar } from './ProgressBar';
 import { StatusRow } from './StatusRow';
@@ -27,7 +28,11 @@ export const ImageProgressCard = memo(function ImageProgressCard({ message }: { 
   const gone = useChatStore((state) => jobId !== undefined && state.gone[jobId] === true);
   const job = live?.job ?? message.job;
   if (!job || gone) return <NoteCard icon="picture">{t.gone}</NoteCard>;
-  return <JobCard job={job} live={live ?? atRest(job)} wasLive={live !== undefined} />;
+  return (
+    <KeptFocus stage={job.status}>
+      <JobCard job={job} live={live ?? atRest(job)} wasLive={live !== undefined} />
+    </KeptFocus>
+  );
 });
 
 function JobCard({ job, live, wasLive }: { job: Job; live: LiveJob; wasLive: boolean }) {
@@ -46,16 +51,13 @@ function WorkingCard({ live }: { live: LiveJob }) {
   const words = useWords();
   const queue = useImageJobsStore((state) => state.queue);
   const connected = useConnectionStore(hasNews);
-  const place = usePlace(live, connected);
-  const now = useNow(live.readyAt !== null);
-  const phase = cardPhase(job, live.cancelling, queue);
-  const status = cardStatus(words, live, { queue, connected, place, now });
-  const still = phase === 'held' || phase === 'paused' || !connected;
+  const status = cardStatus(words, live, queue, usePlace(live, connected));
+  const still = status.phase === 'held' || status.phase === 'paused' || !connected;
   return (
-    <div className="card" aria-busy="true" data-phase={phase} data-connected={connected}>
-      <StatusRow live={live} phase={phase} status={status} />
-      <PictureFrame job={job} shimmer={!still} percent={status.percent ?? 0} dimmed={phase === 'cancelling'}>
-        <ProgressBar prompt={job.prompt} percent={status.percent} text={[status.label, ...status.details].join(', ')} still={still} />
+    <div className="card" aria-busy="true" data-phase={status.phase} data-connected={connected}>
+      <StatusRow live={live} status={status} connected={connected} />
+      <PictureFrame job={job} shimmer={!still} percent={status.percent ?? 0} dimmed={status.phase === 'cancelling'}>
+        <ProgressBar prompt={job.prompt} percent={status.percent} text={statusLine(words, status)} still={still} />
       </PictureFrame>
     </div>
   );

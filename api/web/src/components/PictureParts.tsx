@@ -3,7 +3,7 @@ import type { Job } from '../api/types';
 import { useCopied } from '../hooks/useCopied';
 import { useWords } from '../i18n';
 import { IconButton } from './Button';
-import { Dotted } from './Dotted';
+import { dotted } from './dotted';
 import { Icon } from './Icon';
 
 export function Meta({ job }: { job: Job }) {
@@ -17,7 +17,7 @@ export function Meta({ job }: { job: Job }) {
   ];
   return (
     <p className="meta">
-      <Dotted parts={parts.filter((part) => part !== null)} />
+      {dotted(parts)}
     </p>
   );
 }

@@ -6,7 +6,7 @@ import { hasNews, useConnectionStore } from '../stores/connectionStore';
 import { type ImageJobsStore, useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob } from '../stores/liveJobs';
 import { Button } from './Button';
-import { Dotted } from './Dotted';
+import { dotted } from './dotted';
 
 export function QueueLine() {
   const { t, number, span } = useWords();
@@ -22,7 +22,7 @@ export function QueueLine() {
   return (
     <div className="queue-line">
       <p>
-        <Dotted parts={left > 0 && !quiet ? [words(), t.about(span(left))] : [words()]} />
+        {dotted([words(), left > 0 && !quiet && t.about(span(left))])}
       </p>
       {own > 1 && <Button onClick={() => void cancelAllWaiting()}>{t.cancelWaiting(number(own))}</Button>}
     </div>

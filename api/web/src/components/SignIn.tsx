@@ -1,5 +1,6 @@
 /** Signing in: to the address the operator named, or with a pasted token. */
-import { type FormEvent, useEffect, useId, useRef, useState } from 'react';
+import { type FormEvent, useId, useState } from 'react';
+import { createPortal } from 'react-dom';
 import { signIn } from '../actions/session';
 import { useWords } from '../i18n';
 import { useSessionStore } from '../stores/sessionStore';
@@ -13,7 +14,7 @@ export function SignInPage() {
     <div className="sign-in">
       <h1>{t.signInTitle}</h1>
       <p>{t.brandTagline}</p>
-      <SignInWays grabFocus={false} />
+      <SignInWays />
     </div>
   );
 }
@@ -21,35 +22,67 @@ export function SignInPage() {
 /** The banner, for who was here a moment ago; everything stays on screen. */
 export function SessionEnded() {
   const { t } = useWords();
+  const [asking, setAsking] = useState(false);
+  const loginUrl = useSessionStore((state) => state.loginUrl);
   return (
     <div className="banner" data-tone="warn" role="alert">
       <Icon name="leave" />
       <p>{t.sessionEnded}</p>
-      <SignInWays grabFocus />
+      {loginUrl ? (
+        <LoginLink address={loginUrl} />
+      ) : (
+        <Button look="solid" ref={focusIt} onClick={() => setAsking(true)}>
+          {t.signIn}
+        </Button>
+      )}
+      {asking && <TokenDialog onClosed={() => setAsking(false)} />}
     </div>
   );
 }
 
-function SignInWays({ grabFocus }: { grabFocus: boolean }) {
-  const { t } = useWords();
+function SignInWays() {
   const loginUrl = useSessionStore((state) => state.loginUrl);
-  if (!loginUrl) return <TokenForm grabFocus={grabFocus} />;
+  return loginUrl ? <LoginLink address={loginUrl} /> : <TokenForm />;
+}
+
+function LoginLink({ address }: { address: string }) {
+  const { t } = useWords();
   return (
-    <a className="button button-solid" href={loginUrl} title={t.signInLink}>
+    <a className="button button-solid" href={address} title={t.signInLink} ref={focusIt}>
       {t.signIn}
     </a>
   );
 }
 
-function TokenForm({ grabFocus }: { grabFocus: boolean }) {
+/** At the end of the page, so that the composer stays its first field. */
+function TokenDialog({ onClosed }: { onClosed: () => void }) {
+  const { t } = useWords();
+  return createPortal(
+    <dialog ref={openIt} className="sign-in-dialog" aria-label={t.signInTitle} onClose={onClosed}>
+      <TokenForm />
+      <form method="dialog">
+        <button type="submit" className="button button-plain">
+          {t.close}
+        </button>
+      </form>
+    </dialog>,
+    document.body,
+  );
+}
+
+function openIt(dialog: HTMLDialogElement | null): void {
+  if (dialog && !dialog.open) dialog.showModal();
+}
+
+function focusIt(element: HTMLElement | null): void {
+  element?.focus();
+}
+
+function TokenForm() {
   const { t } = useWords();
   const id = useId();
-  const field = useRef<HTMLInputElement>(null);
   const [token, setToken] = useState('');
   const [state, setState] = useState<'ready' | 'busy' | 'refused'>('ready');
-  useEffect(() => {
-    if (grabFocus) field.current?.focus();
-  }, [grabFocus]);
   const send = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     if (!token.trim() || state === 'busy') return;
@@ -62,7 +95,6 @@ function TokenForm({ grabFocus }: { grabFocus: boolean }) {
       <div className="token-row">
         <input
           id={id}
-          ref={field}
           type="password"
           autoComplete="off"
           spellCheck={false}

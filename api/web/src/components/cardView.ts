@@ -8,6 +8,7 @@ import type { Job, QueueState } from '../api/types';
 import type { Words } from '../i18n';
 import type { LiveJob } from '../stores/liveJobs';
 import type { QueuePlaceShown } from '../stores/queuePosition';
+import { dotted } from './dotted';
 
 export type CardPhase =
   | 'queued'
@@ -22,17 +23,11 @@ export type CardPhase =
   | 'failed'
   | 'cancelled';
 
-export interface Surroundings {
-  queue: QueueState | null;
-  /** Whether news arrive: without them no estimate is shown. */
-  connected: boolean;
-  place: QueuePlaceShown | null;
-  now: number;
-}
-
 export interface CardStatus {
+  phase: CardPhase;
   label: string;
-  details: string[];
+  /** "3 of 7" while it waits and the place is known. */
+  place: string | null;
   /** Null while nobody can say how far it is. */
   percent: number | null;
 }
@@ -47,11 +42,26 @@ export function cardPhase(job: Job, cancelling: boolean, queue: QueueState | nul
   return job.status === 'queued' ? waitingPhase(job, queue) : workingPhase(job);
 }
 
-export function cardStatus(words: Words, live: LiveJob, around: Surroundings): CardStatus {
-  const phase = cardPhase(live.job, live.cancelling, around.queue);
+export function cardStatus(words: Words, live: LiveJob, queue: QueueState | null, place: QueuePlaceShown | null): CardStatus {
+  const phase = cardPhase(live.job, live.cancelling, queue);
   const percent = percentOf(phase, live.job);
-  const details = [placeWords(words, phase, around.place), percent === null || phase === 'cancelling' ? null : words.percent(percent), hintOf(words, phase, live, around)];
-  return { label: labelOf(words, phase, around.place), details: details.filter((text) => text !== null), percent };
+  return { phase, label: labelOf(words, phase, place), place: placeWords(words, phase, place), percent };
+}
+
+/** What changes with the clock: how long it takes; null when nobody can say. */
+export function cardHint(words: Words, phase: CardPhase, live: LiveJob, now: number): string | null {
+  if (phase === 'cancelling') return live.job.status === 'processing' ? words.t.cancellingHint : null;
+  const canTell = !live.stale && !live.stalled && (phase === 'queued' || phase === 'drawing' || phase === 'starting');
+  if (!canTell || live.readyAt === null) return null;
+  const left = (live.readyAt - now) / 1000;
+  if (left > 0) return words.t.about(words.span(left));
+  return phase === 'drawing' ? words.t.almostDone : null;
+}
+
+/** The status in one line, without the clock: for a screen reader, and for short rows. */
+export function statusLine({ percent: write }: Words, { phase, label, place, percent }: CardStatus): string {
+  const shown = percent === null || phase === 'cancelling' ? null : write(percent);
+  return dotted([label, place, shown]);
 }
 
 export function isWorking(phase: CardPhase): boolean {
@@ -91,13 +101,4 @@ function labelOf({ t }: Words, phase: CardPhase, place: QueuePlaceShown | null):
 function placeWords({ t, number }: Words, phase: CardPhase, place: QueuePlaceShown | null): string | null {
   const waits = phase === 'queued' || phase === 'held' || phase === 'paused';
   return waits && place?.exact ? t.placeOf(number(place.position), number(place.total)) : null;
-}
-
-function hintOf(words: Words, phase: CardPhase, live: LiveJob, around: Surroundings): string | null {
-  if (phase === 'cancelling') return live.job.status === 'processing' ? words.t.cancellingHint : null;
-  const canTell = around.connected && !live.stale && !live.stalled && (phase === 'queued' || phase === 'drawing' || phase === 'starting');
-  if (!canTell || live.readyAt === null) return null;
-  const left = (live.readyAt - around.now) / 1000;
-  if (left > 0) return words.t.about(words.span(left));
-  return phase === 'drawing' ? words.t.almostDone : null;
 }

@@ -17,7 +17,6 @@ export const en = {
   unfinishedHere: (n: string) => `${n} in progress`,
   signOut: 'Sign out',
   signedInAs: (name: string) => `Signed in as ${name}`,
-  language: 'Türkçe',
   languageLabel: 'Switch to Turkish (Türkçe)',
   themeLabel: (theme: string) => `Theme: ${theme}`,
   themeAuto: 'as the system',
@@ -104,7 +103,6 @@ export const en = {
   stalled: 'Taking longer than usual',
   checkAgain: 'Check again',
   cancelled: 'Cancelled',
-  failed: 'Not finished',
   gone: 'This picture is no longer available.',
   imageExpired: 'This picture was removed when its storage time ended.',
   imageFailed: 'The picture could not be loaded.',
@@ -132,12 +130,9 @@ export const en = {
   pictureActions: 'Actions for this picture',
   viewer: 'Picture',
   seedMeta: (seed: string) => `seed ${seed}`,
-  settingsTaken: 'Prompt and settings are in the composer',
 
   // connection and session
   reconnecting: 'Connection lost, reconnecting',
-  reconnectingIn: (time: string) => `Connection lost, reconnecting in ${time}`,
-  connecting: 'Connecting',
   tryNow: 'Try now',
   offline: 'You’re offline. Running pictures go on without you.',
   tooManyPages: 'Too many open pages. This one updates more slowly; close another to go live here.',
@@ -159,7 +154,6 @@ export const en = {
   // said aloud, and in the title
   saidSubmitted: (place: string) => `Accepted. ${place}`,
   saidReady: (prompt: string) => `Picture ready: ${prompt}`,
-  saidFailed: (why: string) => `Picture not finished: ${why}`,
   saidCancelled: 'Picture cancelled',
   saidProgress: (percent: string) => `${percent} drawn`,
   saidHeld: 'The image server isn’t responding. Pictures wait.',

@@ -1,11 +1,12 @@
 /**
  * Error sentences in the page's language.
  *
- * Rule: the server's texts are the only source (errorTexts.json is generated from them and checked
- * by a test). A job's text was written in the language of the job; its parameters are read back
- * out of it, so that switching the language switches the sentence too.
+ * Rule: the server's texts are the only source. An answer to a request comes in the page's language
+ * already. A job's text was written in the language of the job; so the texts a job can end with are
+ * here too (errorTexts.json, generated from the server's and checked by a test), and the parameters
+ * are read back out of what was said: switching the language switches the sentence.
  */
-import type { ErrorCode, Language } from '../api/types';
+import type { Language } from '../api/types';
 import { en } from './en';
 import texts from './errorTexts.json';
 import { tr } from './tr';
@@ -17,13 +18,13 @@ const LOCAL: Readonly<Record<string, Texts>> = {
   timeout: { en: en.timeout, tr: tr.timeout },
 };
 
-export function isErrorCode(code: string): code is ErrorCode {
+function isEnd(code: string): code is keyof typeof texts {
   return Object.hasOwn(texts, code);
 }
 
 /** The sentence for `code`; `said` is what the server wrote, in whatever language. */
 export function errorSentence(lang: Language, code: string | null, said: string | null): string {
-  const known = code === null ? undefined : isErrorCode(code) ? texts[code] : LOCAL[code];
+  const known = code === null ? undefined : isEnd(code) ? texts[code] : LOCAL[code];
   if (!known) return said ?? texts.internal[lang];
   const params = said === null ? null : paramsOf(known, said);
   const sentence = fill(known[lang], params ?? {});

@@ -19,7 +19,6 @@ export const tr: Dictionary = {
   unfinishedHere: (n) => `${n} iş sürüyor`,
   signOut: 'Oturumu kapat',
   signedInAs: (name) => `Oturum: ${name}`,
-  language: 'English',
   languageLabel: 'İngilizceye geç (English)',
   themeLabel: (theme) => `Tema: ${theme}`,
   themeAuto: 'sistemdeki gibi',
@@ -106,7 +105,6 @@ export const tr: Dictionary = {
   stalled: 'Beklenenden uzun sürüyor',
   checkAgain: 'Yeniden bak',
   cancelled: 'İptal edildi',
-  failed: 'Tamamlanmadı',
   gone: 'Bu görsel artık mevcut değil.',
   imageExpired: 'Bu görsel, saklama süresi dolduğu için silindi.',
   imageFailed: 'Görsel yüklenemedi.',
@@ -134,12 +132,9 @@ export const tr: Dictionary = {
   pictureActions: 'Bu görsel için işlemler',
   viewer: 'Görsel',
   seedMeta: (seed) => `tohum ${seed}`,
-  settingsTaken: 'İstem ve ayarlar yazma alanında',
 
   // connection and session
   reconnecting: 'Bağlantı koptu, yeniden bağlanılıyor',
-  reconnectingIn: (time) => `Bağlantı koptu, ${time} sonra yeniden bağlanılacak`,
-  connecting: 'Bağlanılıyor',
   tryNow: 'Şimdi dene',
   offline: 'Çevrimdışısınız. Süren işler sizsiz de devam ediyor.',
   tooManyPages: 'Çok fazla açık sayfa var. Bu sayfa daha seyrek güncelleniyor; canlı izlemek için birini kapatın.',
@@ -161,7 +156,6 @@ export const tr: Dictionary = {
   // said aloud, and in the title
   saidSubmitted: (place) => `Kabul edildi. ${place}`,
   saidReady: (prompt) => `Görsel hazır: ${prompt}`,
-  saidFailed: (why) => `Görsel tamamlanmadı: ${why}`,
   saidCancelled: 'Görsel iptal edildi',
   saidProgress: (percent) => `${percent} çizildi`,
   saidHeld: 'Görsel sunucusu yanıt vermiyor. İşler bekliyor.',
