@@ -10,7 +10,7 @@ is refused. The feed reads what the test has written to Redis (that of FAKE_STOR
 import gc
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ import gevent
 import psutil
 from flask import Flask, Request, Response, current_app, jsonify, request
 from gevent import Greenlet
+from redis.exceptions import RedisError
 
 from api.relay.ports import Addressed, LineView, Place
 from api.ws import EXTENSION, init_relay
@@ -64,16 +65,15 @@ class FakeFeed:
         """Everything of one user."""
         rows = self._rows()
         jobs = [row["job"] for row in rows if f"id:{identity.user_id}" in row["audience"]]
-        places = {place.job_id: place.queue_position for place in self.line(lambda _: True).places}
+        if not jobs:
+            return {"jobs": [], "queue": self._queue(), "truncated": False}
+        places = {place.job_id: place.queue_position for place in self._places()}
         jobs = [job | {"queue_position": places.get(job["job_id"], 0)} for job in jobs]
         return {"jobs": jobs, "queue": self._queue(), "truncated": False}
 
-    def line(self, wanted: Callable[[frozenset[str]], bool]) -> LineView:
+    def line(self, members: Collection[str]) -> LineView:
         """The line as the test wrote it."""
-        rows = [json.loads(text) for text in self._ask("lrange", LINE, 0, -1)]
-        rows = [row for row in rows if wanted(frozenset(row["audience"]))]
-        places = [Place(frozenset(row["audience"]), *row["place"]) for row in rows]
-        return LineView(self._queue(), [place for place in places if wanted(place.audience)])
+        return LineView(self._queue(), [place for place in self._places() if not place.audience.isdisjoint(members)])
 
     def changes_since(self, seq: int) -> tuple[int, list[Addressed]]:
         """Jobs by their change sequence."""
@@ -88,6 +88,10 @@ class FakeFeed:
     def _rows(self) -> list[dict[str, Any]]:
         return [json.loads(text) for text in self._ask("hvals", JOBS)]
 
+    def _places(self) -> list[Place]:
+        rows = [json.loads(text) for text in self._ask("lrange", LINE, 0, -1)]
+        return [Place(frozenset(row["audience"]), *row["place"]) for row in rows]
+
     def _queue(self) -> dict[str, Any]:
         text = self._ask("get", QUEUE)
         queue: dict[str, Any] = json.loads(text) if text else EMPTY_QUEUE
@@ -95,11 +99,14 @@ class FakeFeed:
 
     def _ask(self, command: str, *arguments: Any) -> Any:
         try:
-            if self._redis.exists(DOWN):
-                raise QueueUnavailable
-            return getattr(self._redis, command)(*arguments)
-        except Exception as error:
+            with self._redis.pipeline(transaction=False) as pipe:
+                getattr(pipe.exists(DOWN), command)(*arguments)
+                down, answer = pipe.execute()
+        except RedisError as error:
             raise QueueUnavailable from error
+        if down:
+            raise QueueUnavailable
+        return answer
 
 
 def create_app(settings: Settings, redis_url: str) -> Flask:

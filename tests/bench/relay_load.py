@@ -100,7 +100,7 @@ class Load:
         sock.sendall(
             f"GET {self._path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Extensions: permessage-deflate\r\n{authorization}\r\n".encode()
+            f"{authorization}\r\n".encode()
         )
         sock.setblocking(False)
         greeting = [masked(text.replace("TOKEN", token)) for text in self._greeting]
