@@ -1,106 +1,138 @@
-"""The client commands: submit, watch, look, cancel, retry. They speak to the API as any other client does."""
+"""A client for Python: submit, wait with progress, download. The commands are made of it.
 
-import json
-import time
+    client = Client("http://127.0.0.1:8000")
+    job = client.wait(client.submit("a lighthouse in a storm"))
+    client.download(job, "lighthouse.png")
+
+What the server refuses is raised as `Refused`, whose text is for a person.
+"""
+
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import click
-from rich.live import Live
+import requests
+from click import ClickException
+from requests.auth import AuthBase
 
-from cli import terminal
-from cli.connection import Connection, Json
+from shared.setting_rules import is_loopback
+from shared.settings import ClientSettings, Settings
 
-LOOK_EVERY_S = 1.0
+Json = dict[str, Any]
 
-
-@click.command()
-@click.argument("prompt")
-@click.option("--negative", "negative_prompt", help="What the picture shall not show.")
-@click.option("--width", type=int, help="Pixels, a multiple of 8.")
-@click.option("--height", type=int, help="Pixels, a multiple of 8.")
-@click.option("--steps", type=int)
-@click.option("--cfg", "cfg_scale", type=float, help="CFG scale.")
-@click.option("--distilled-cfg", "distilled_cfg_scale", type=float, help="Distilled CFG scale (Flux).")
-@click.option("--sampler", "sampler_name")
-@click.option("--scheduler")
-@click.option("--seed", type=int, help="-1 or nothing: a random one.")
-@click.option("--model")
-@click.option("--conversation", "conversation_id", help="Continue this conversation.")
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to save. Default: here, by its name."
-)
-@click.option("--no-wait", is_flag=True, help="Print the job's id and leave.")
-def generate(out: Path | None, no_wait: bool, **request: Any) -> None:
-    """Submit PROMPT and watch it become a picture; prints the path of the saved file."""
-    connection = Connection.from_env()
-    job = connection.generate({name: value for name, value in request.items() if value is not None})
-    if no_wait:
-        terminal.answer.print(job["job_id"])
-        return
-    finished = follow(connection, job)
-    path = out or Path(finished["image_url"].rpartition("/")[2])
-    terminal.answer.print(str(connection.save_image(finished, path)), markup=False)
+TIMEOUT_S = 10.0
+#: One wait for a change of the job (the server allows 30); short in the line, whose moves are no change of the job.
+WAIT_S, WAIT_IN_LINE_S = 20, 2
+FINISHED = frozenset({"complete", "error", "cancelled"})
 
 
-@click.command()
-@click.argument("job_id", metavar="JOB")
-def watch(job_id: str) -> None:
-    """Watch JOB until it ends; prints the address of its picture."""
-    connection = Connection.from_env()
-    finished = follow(connection, connection.job(job_id))
-    terminal.answer.print(f"{connection.url}{finished['image_url']}", markup=False)
+class Refused(ClickException):
+    """The server said no, or was not there; the text is for a person."""
 
 
-@click.command()
-@click.option("--watch", "keep_looking", is_flag=True, help="Stay, and look again every second.")
-@click.option("--json", "as_json", is_flag=True, help="Print what the server answers.")
-def status(keep_looking: bool, as_json: bool) -> None:
-    """Show the line, the workers and your unfinished jobs."""
-    connection = Connection.from_env()
-    if as_json:
-        terminal.answer.print_json(json.dumps(connection.status()))
-        return
-    if not keep_looking:
-        terminal.answer.print(terminal.overview(connection.status()))
-        return
-    with Live(terminal.overview(connection.status()), console=terminal.answer, auto_refresh=False) as screen:
-        while True:
-            time.sleep(LOOK_EVERY_S)
-            screen.update(terminal.overview(connection.status()), refresh=True)
+class Bearer(AuthBase):
+    """Sends the token; as `auth`, so that no .netrc takes its place."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
-@click.command()
-@click.argument("job_id", metavar="JOB")
-def cancel(job_id: str) -> None:
-    """Cancel JOB: a waiting one at once, a running one within a second or two."""
-    connection = Connection.from_env()
-    job = connection.cancel(job_id)
-    if job["cancel_requested"] and job["status"] == "processing":
-        job = terminal.follow_job(connection.changes(job))
-    terminal.answer.print(terminal.where(job), markup=False)
+class Client:
+    """The API at one address, with one person's token."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.trust_env = not is_loopback(urlsplit(url).hostname or "")  # no proxy to this machine
+        self._session.auth = Bearer(token) if token else None
+
+    @classmethod
+    def from_env(cls) -> "Client":
+        """Return the client that FORGELINE_URL and FORGELINE_TOKEN name; without them, of the stack of this folder."""
+        client = ClientSettings.from_env()
+        return cls(client.forgeline_url or Settings.from_env().url, client.forgeline_token)
+
+    def submit(self, prompt: str, **request: Any) -> Json:
+        """Submit a prompt; `request` holds further fields of POST /image/generate. Gives the job."""
+        return self._json("POST", "/image/generate", json={"prompt": prompt, **request})
+
+    def wait(self, job: Json, on_change: Callable[[Json], None] | None = None) -> Json:
+        """Wait until the job has ended, whatever its end; `on_change` is told every state on the way."""
+        for state in self.changes(job):
+            job = state
+            if on_change:
+                on_change(state)
+        return job
+
+    def job(self, job_id: str, *, wait_s: int = 0) -> Json:
+        """Return the job; with `wait_s`, once it changed or after that long."""
+        return self._json("GET", f"/image/job/{job_id}/status", params={"wait": wait_s} if wait_s else {})
+
+    def changes(self, job: Json) -> Iterator[Json]:
+        """Give the job as it is, then after each change, until it has ended."""
+        yield job
+        while job["status"] not in FINISHED:
+            job = self.job(job["job_id"], wait_s=WAIT_IN_LINE_S if job["status"] == "queued" else WAIT_S)
+            yield job
+
+    def cancel(self, job_id: str) -> Json:
+        """Cancel the job."""
+        return self._json("DELETE", f"/image/job/{job_id}/cancel")
+
+    def retry(self, job_id: str) -> Json:
+        """Run the job again; gives the new one."""
+        return self._json("POST", f"/image/job/{job_id}/retry")
+
+    def status(self) -> Json:
+        """Return the line, the workers and my unfinished jobs."""
+        return self._json("GET", "/image/status")
+
+    def download(self, job: Json, path: str | Path) -> Path:
+        """Fetch the picture of a complete job; gives the absolute path of the file. Raises Refused if it has none."""
+        if job["status"] != "complete" or not job["image_url"]:
+            raise Refused(job["error"] or "this job has no picture")
+        picture = self._call("GET", job["image_url"]).content
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture)
+        return path.resolve()
+
+    def is_ready(self) -> bool:
+        """Tell whether a server is there and ready."""
+        try:
+            return self._session.get(f"{self.url}/readyz", timeout=TIMEOUT_S).ok
+        except requests.RequestException:
+            return False
+
+    def _json(self, method: str, path: str, **options: Any) -> Json:
+        try:
+            answer: Json = self._call(method, path, **options).json()
+        except ValueError as error:
+            raise Refused(f"{self.url} does not speak as Forgeline does") from error
+        return answer
+
+    def _call(self, method: str, path: str, **options: Any) -> requests.Response:
+        try:
+            answer = self._session.request(method, f"{self.url}{path}", timeout=TIMEOUT_S + WAIT_S, **options)
+        except requests.RequestException as error:
+            raise Refused(
+                f"nothing answers at {self.url}: `make run` starts it; FORGELINE_URL names another"
+            ) from error
+        if not answer.ok:
+            raise Refused(_why(answer))
+        return answer
 
 
-@click.command()
-@click.argument("job_id", metavar="JOB")
-def retry(job_id: str) -> None:
-    """Run JOB again, which failed or was cancelled, and watch the new job."""
-    connection = Connection.from_env()
-    finished = follow(connection, connection.retry(job_id))
-    terminal.answer.print(f"{connection.url}{finished['image_url']}", markup=False)
-
-
-def follow(connection: Connection, job: Json) -> Json:
-    """Show the job until it ends; leaves with exit code 1 unless it is complete."""
-    terminal.live.print(f"job {job['job_id']}", style="dim")
+def _why(answer: requests.Response) -> str:
     try:
-        finished = terminal.follow_job(connection.changes(job))
-    except KeyboardInterrupt:
-        terminal.live.print(f"the job goes on: forgeline watch {job['job_id']}, or forgeline cancel {job['job_id']}")
-        raise SystemExit(130) from None
-    if finished["status"] != "complete":
-        terminal.live.print(terminal.where(finished), style="red", markup=False)
-        if finished["retryable"]:
-            terminal.live.print(f"it may be tried again: forgeline retry {job['job_id']}")
-        raise SystemExit(1)
-    return finished
+        problem: Json = answer.json()
+    except ValueError:
+        return f"{answer.status_code} {answer.reason}"
+    faults = [f"  {fault['field']}: {fault['message']}" for fault in problem.get("errors") or []]
+    return "\n".join([str(problem.get("detail") or problem.get("title") or answer.reason), *faults])

@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from cli import terminal
-from cli.client import follow
-from cli.connection import Connection
+from cli.client import Client
+from cli.commands import follow
 from cli.ports import free_port, refusal
 from cli.up_folder import is_up
 from cli.up_plan import program
@@ -32,19 +32,19 @@ def demo(prompt: str) -> None:
     given = ClientSettings.from_env()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if given.forgeline_url or is_up(settings.data_dir):
-        connection = Connection.from_env()
-        _wait_until_ready(connection)
-        _draw(prompt, connection, settings.data_dir)
+        client = Client.from_env()
+        _wait_until_ready(client)
+        _draw(prompt, client, settings.data_dir)
         return
     with _stack(settings) as url:
-        _draw(prompt, Connection(url, given.forgeline_token), settings.data_dir)
+        _draw(prompt, Client(url, given.forgeline_token), settings.data_dir)
 
 
-def _draw(prompt: str, connection: Connection, folder: Path) -> None:
+def _draw(prompt: str, client: Client, folder: Path) -> None:
     terminal.live.print(f"prompt: {prompt}", markup=False)
-    finished = follow(connection, connection.generate({"prompt": prompt}))
+    finished = follow(client, client.submit(prompt))
     name = finished["image_url"].rpartition("/")[2]
-    path = connection.save_image(finished, folder / "demo" / name)
+    path = client.download(finished, folder / "demo" / name)
     terminal.answer.print(str(path), markup=False)
 
 
@@ -76,9 +76,9 @@ def _ready_url(process: "subprocess.Popen[str]") -> str:
     raise click.ClickException("the stack did not start")
 
 
-def _wait_until_ready(connection: Connection) -> None:
+def _wait_until_ready(client: Client) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
-    while not connection.is_ready() and time.monotonic() < deadline:
+    while not client.is_ready() and time.monotonic() < deadline:
         time.sleep(0.2)
 
 

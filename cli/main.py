@@ -14,11 +14,11 @@ from shared.settings import SettingsError
 #: Each command: the module that holds it (a click command of the same name, `-` written `_`) and its one-line help.
 COMMANDS = {
     "up": ("cli.up", "Start everything on this machine and stay."),
-    "generate": ("cli.client", "Submit a prompt and watch it become a picture."),
-    "watch": ("cli.client", "Watch a job until it ends."),
-    "status": ("cli.client", "Show the line, the workers and what runs."),
-    "cancel": ("cli.client", "Cancel a job."),
-    "retry": ("cli.client", "Run a failed or cancelled job again."),
+    "generate": ("cli.commands", "Submit a prompt and watch it become a picture."),
+    "watch": ("cli.commands", "Watch a job until it ends."),
+    "status": ("cli.commands", "Show the line, the workers and what runs."),
+    "cancel": ("cli.commands", "Cancel a job."),
+    "retry": ("cli.commands", "Run a failed or cancelled job again."),
     "demo": ("cli.demo", "Show it all once: start what is missing, draw one picture, stop."),
     "doctor": ("cli.doctor", "Check the settings, the servers and Forge."),
     "token": ("cli.token", "Make a token for a user (HS256, signed with JWT_SECRET)."),

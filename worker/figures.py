@@ -11,6 +11,7 @@ boot, which Prometheus expects of a counter.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter, time
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 
@@ -28,7 +29,7 @@ class Figures:
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        ours = {"registry": self._registry}
+        ours: Any = {"registry": self._registry}
         self._wait = Histogram(
             "forgeline_queue_wait_seconds", "From the submission of a job to its first claim.", buckets=WAITS_S, **ours
         )

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,8 @@ from cli.ports import free_port
 from tests.demo_process import DemoForge
 from tests.stack import FORGELINE, Stack, clean_environment, running_stack
 from tests.waiting import wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -132,6 +135,25 @@ def test_a_cancelled_job_frees_the_gpu_and_stays_cancelled(stack: Stack, forge: 
     last = events_until(socket, job["job_id"], lambda state: state["finished_at"] is not None)[-1]
     assert (last["status"], last["error_code"], last["image_url"]) == ("cancelled", "cancelled", None)
     assert ended(stack, submit(stack)["job_id"])["status"] == "complete"
+
+
+def test_the_readmes_python_example_works_as_it_stands(stack: Stack, tmp_path: Path) -> None:
+    example = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    code = example.replace("http://127.0.0.1:8000", stack.url)
+    environment = clean_environment({"PYTHONPATH": str(ROOT)})
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, check=True, timeout=60)
+    assert (tmp_path / "lighthouse.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_readmes_curl_lines_work_as_they_stand(stack: Stack) -> None:
+    lines = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("curl ")]
+    job_id = ""
+    for line in lines:
+        command = line.partition("#")[0].replace("http://127.0.0.1:8000", stack.url).replace("JOB_ID", job_id)
+        answer = json.loads(subprocess.check_output(["sh", "-c", command], text=True, timeout=60))
+        job_id = answer.get("job_id", job_id)
+        assert "job_id" in answer or answer["code"] == "job_finished"
+    assert len(lines) == 3
 
 
 def test_operators_see_the_worker_while_a_generation_runs(stack: Stack, forge: DemoForge) -> None:

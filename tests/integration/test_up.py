@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 import redis
 
-from cli.connection import Connection
+from cli.client import Client
 from cli.ports import free_port
 from tests.stack import FORGELINE, Stack, clean_environment, running_stack, still_alive
 from tests.waiting import wait_for
@@ -136,8 +136,8 @@ def test_what_is_killed_starts_again_and_is_told(stack: Stack, name: str, words:
 
 def test_it_serves_again_at_the_same_addresses_after_all_that(stack: Stack) -> None:
     addresses = stack.addresses()
-    connection = Connection(stack.url)
-    wait_for(connection.is_ready, timeout_s=30)
+    client = Client(stack.url)
+    wait_for(client.is_ready, timeout_s=30)
     psycopg2.connect(addresses["DATABASE_URL"]).close()
     assert redis.Redis.from_url(addresses["REDIS_URL"]).ping()
 
