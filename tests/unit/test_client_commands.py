@@ -1,0 +1,98 @@
+"""What the client commands say, as far as no server is needed for it."""
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from cli import terminal
+from cli.main import cli
+from cli.ports import free_port
+
+SECRET = "a secret that is long enough for HS256"
+JOB: dict[str, Any] = {
+    "job_id": "7d9f",
+    "status": "queued",
+    "stage": "waiting",
+    "progress": 0,
+    "queue_position": 2,
+    "queue_total": 5,
+    "eta_seconds": None,
+    "cancel_requested": False,
+    "error": None,
+    "prompt": "a [red] fox",
+}
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*words: str, **environ: str) -> tuple[int, str, str]:
+    """Run a command; gives the exit code, what it said, and what it said of errors."""
+    done = CliRunner().invoke(cli, words, env=environ)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_a_token_names_its_user_and_ends() -> None:
+    code, said, _ = run("token", "--user", "42", "--name", "ada", "--admin", "--days", "1", JWT_SECRET=SECRET)
+    claims = jwt.decode(said.strip(), SECRET, algorithms=["HS256"])
+    assert code == 0
+    assert (claims["sub"], claims["preferred_username"], claims["roles"]) == ("42", "ada", ["admin"])
+    assert claims["exp"] - claims["iat"] == 86400
+
+
+def test_a_token_is_for_the_audience_and_by_the_issuer_of_the_settings() -> None:
+    _, said, _ = run("token", "--user", "42", JWT_SECRET=SECRET, JWT_AUDIENCE="us", JWT_ISSUER="we")
+    claims = jwt.decode(said.strip(), SECRET, algorithms=["HS256"], audience="us", issuer="we")
+    assert claims["roles"] == [] and "preferred_username" not in claims
+
+
+def test_without_a_secret_there_is_no_token() -> None:
+    code, said, error = run("token", "--user", "42", JWT_SECRET="")
+    assert (code, said) == (1, "") and "JWT_SECRET" in error
+
+
+@pytest.mark.parametrize("words", [("status",), ("watch", "7d9f"), ("cancel", "7d9f"), ("generate", "a fox")])
+def test_a_server_that_is_not_there_is_told_in_one_line(words: tuple[str, ...]) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    code, said, error = run(*words, FORGELINE_URL=url)
+    assert (code, said) == (1, "")
+    assert url in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "waiting, 2 of 5"),
+        ({"stage": "held"}, "held, 2 of 5"),
+        ({"status": "processing", "stage": "sampling", "progress": 40}, "sampling 40 %"),
+        (
+            {"status": "processing", "stage": "sampling", "progress": 40, "cancel_requested": True},
+            "sampling 40 %, cancelling",
+        ),
+        ({"status": "complete", "stage": None}, "complete"),
+        ({"status": "error", "stage": None, "error": "Forge did not answer."}, "error: Forge did not answer."),
+    ],
+)
+def test_a_job_says_where_it_stands(change: dict[str, Any], said: str) -> None:
+    assert terminal.where({**JOB, **change}) == said
+
+
+def test_the_overview_shows_the_line_the_workers_and_my_jobs() -> None:
+    worker = {"name": "gpu1@host", "forge": "http://f:7860", "demo": False, "problem": "unreachable", "job_id": None}
+    status = {
+        "queue": {"waiting": 5, "processing": 1, "paused": True, "held": True, "retry_at": "2026-01-01T00:00:00Z"},
+        "workers": [{**worker, "circuit": {"state": "open", "failures": 5, "retry_at": None}}],
+        "jobs": [JOB],
+    }
+    console = Console(width=140, file=StringIO())
+    console.print(terminal.overview(status))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO
+    for part in ("5 waiting, 1 running", "paused", "held", "gpu1@host", "open", "unreachable", "7d9f", "a [red] fox"):
+        assert part in shown, part
