@@ -1,6 +1,6 @@
 """What the relay asks of the application: snapshots, the line, and what changed since."""
 
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any
 
 from api.relay.ports import LineView, Place
@@ -33,12 +33,12 @@ class StoreFeed:
             "truncated": len(jobs) > MOST_JOBS,
         }
 
-    def line(self, wanted: Callable[[frozenset[str]], bool]) -> LineView:
-        """Return the totals and the places of the wanted owners' jobs, looked at now."""
+    def line(self, members: Collection[str]) -> LineView:
+        """Return the totals and the places of the jobs of these typed members, looked at now."""
         self._live.forget()
         places = [
             Place(place.audience, place.job_id, place.queue_position, place.eta_seconds)
-            for place in self._live.places(wanted)
+            for place in self._live.places(members)
         ]
         return LineView(self._live.totals().view(), places)
 

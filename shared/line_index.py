@@ -9,7 +9,7 @@ job's version, and an older one changes nothing.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from redis import Redis
@@ -36,6 +36,13 @@ local ticket = redis.call('INCR', KEYS[1])
 redis.call('ZADD', KEYS[2], string.format('%.0f', tonumber(ARGV[2]) + ticket), ARGV[1])
 if redis.call('EXISTS', KEYS[3]) == 0 then return {ticket} end
 return {ticket, redis.call('ZRANK', KEYS[2], ARGV[1]) + 1, redis.call('ZCARD', KEYS[2])}
+"""
+#: how many wait, then the rank of each job that is asked for; nothing while the index is not to be believed
+_PLACES = """
+if redis.call('EXISTS', KEYS[2]) == 0 then return {} end
+local found = {redis.call('ZCARD', KEYS[1])}
+for number, job in ipairs(ARGV) do found[number + 1] = redis.call('ZRANK', KEYS[1], job) or -1 end
+return found
 """
 _RAISE = """
 if tonumber(redis.call('GET', KEYS[1]) or '-1') < tonumber(ARGV[1]) then
@@ -84,6 +91,7 @@ class LineIndex:
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
         self._enter = redis.register_script(_ENTER)
+        self._places = redis.register_script(_PLACES)
 
     def enter(self, job_id: str, priority: int, highest_stored: Callable[[], int]) -> Entry:
         """Take a ticket for a job that is about to be stored, and let it stand in the line already.
@@ -150,28 +158,46 @@ class LineIndex:
 
     def place(self, job_id: str) -> tuple[int | None, int] | None:
         """Return (position from 1 or None when absent, how many wait), or None without Redis."""
-        try:
-            with self._redis.pipeline(transaction=True) as pipe:
-                pipe.zrank(LINE, job_id)
-                pipe.zcard(LINE)
-                pipe.get(EPOCH)
-                rank, total, epoch = pipe.execute()
-        except RedisError:
+        found = self._ranks([job_id])
+        if found is None:
             return None
-        if epoch is None:
-            return None
-        return (None if rank is None else rank + 1), total
+        (rank,), total = found
+        return (None if rank < 0 else rank + 1), total
 
-    def job_ids(self) -> list[str] | None:
-        """Return the whole line in order, or None while Redis is away or lost its data."""
+    def positions(self, job_ids: Sequence[str]) -> dict[str, int] | None:
+        """Return the places, from 1, of those that stand in the line, or None while Redis is away or lost its data."""
+        places: dict[str, int] = {}
+        for start in range(0, len(job_ids), _AT_ONCE):
+            asked = job_ids[start : start + _AT_ONCE]
+            found = self._ranks(asked)
+            if found is None:
+                return None
+            places |= {job_id: rank + 1 for job_id, rank in zip(asked, found[0], strict=True) if rank >= 0}
+        return places
+
+    def total(self) -> int | None:
+        """Return how many wait, or None while Redis is away or lost its data."""
+        found = self._ranks([])
+        return None if found is None else found[1]
+
+    def job_ids(self, most: int = 0) -> list[str] | None:
+        """Return the first `most` of the line (0: all) in order, or None while Redis is away or lost its data."""
         try:
             with self._redis.pipeline(transaction=True) as pipe:
-                pipe.zrange(LINE, 0, -1)
+                pipe.zrange(LINE, 0, most - 1)
                 pipe.get(EPOCH)
                 found, epoch = pipe.execute()
         except RedisError:
             return None
         return None if epoch is None else list(found)
+
+    def _ranks(self, job_ids: Sequence[str]) -> tuple[list[int], int] | None:
+        """Return the rank of each, from 0, -1 when absent, and how many wait."""
+        try:
+            found: list[int] = self._places([LINE, EPOCH], list(job_ids))
+        except RedisError:
+            return None
+        return (found[1:], found[0]) if found else None
 
     def answers(self) -> bool:
         """Whether Redis answers a command."""

@@ -4,7 +4,7 @@ Places come from the index in Redis, counted in SQL while it is away. Estimates 
 fleet are looked at again at most every `FRESH_S`, whoever asks how often.
 """
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -96,9 +96,9 @@ class LiveViews:
         """Return the line's totals and switches."""
         return self._totals.read()
 
-    def places(self, wanted: Callable[[frozenset[str]], bool]) -> list[Place]:
-        """Return the places of the waiting jobs whose owners' members are `wanted`, in order."""
-        return self._line.places(wanted)
+    def places(self, members: Collection[str]) -> list[Place]:
+        """Return the places of the waiting jobs that belong to any of the typed `members`, in order."""
+        return self._line.places(members)
 
     def next_end_s(self) -> float:
         """Return seconds until a place in the line is likely to be free, for Retry-After."""
@@ -111,7 +111,7 @@ class LiveViews:
             kept.forget()
 
     def _read_totals(self) -> Totals:
-        waiting, processing = self._store.counts()
+        waiting, processing = self._waiting(), self._store.processing_count()
         held = self.held()
         moments = [worker.retry_at for worker in self.workers() if worker.retry_at]
         retry_at = min(moments, default=None) if held else None
@@ -119,14 +119,18 @@ class LiveViews:
         return Totals(waiting, processing, held, paused, retry_at)
 
     def _place(self, job: Job) -> tuple[int, int]:
-        if self._fair:
-            return self._line.place(job.job_id), self._line.total()
-        found = self._index.place(job.job_id)
         if job.status is not Status.QUEUED:
-            return 0, found[1] if found else self._store.counts()[0]
+            return 0, self._waiting()
+        if self._fair:
+            return self._line.place_in_turn(job.job_id)
+        found = self._index.place(job.job_id)
         if found and found[0] is not None:
             return found[0], found[1]
         return self._store.position(job), self._store.counts()[0]
+
+    def _waiting(self) -> int:
+        found = self._index.total()
+        return self._store.counts()[0] if found is None else found
 
     def _eta(self, job: Job, position: int) -> int | None:
         if job.terminal or self.held():

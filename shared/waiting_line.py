@@ -1,12 +1,13 @@
-"""The waiting line as one process sees it: the order, each job's place, and estimates.
+"""The waiting line as one process sees it: each job's place, and estimates.
 
-The order comes from the index in Redis, from SQL while Redis is away; under FAIR_SHARE it
-is computed, for every user's turn moves with each claim. What a job asks for never changes,
-so it is read once. The whole line is looked at at most every `FRESH_S`: with 10,000 waiting
-a look takes some 20 ms.
+A place is looked up for whom it concerns: in the index in Redis, in SQL while Redis is away. Nobody walks through the
+whole line, however long it is. Estimates come from the works of the `NEAR` first; who stands behind them waits for
+those, and then for as many more as stand between, each taking as long as the near ones take.
+
+Under FAIR_SHARE every user's turn moves with each claim, so there the order is computed whole, at most every `FRESH_S`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -21,6 +22,8 @@ FRESH_S = 0.5
 LEARN_EVERY_S = 5.0
 #: a guess for Retry-After while nothing is known
 UNKNOWN_WAIT_S = 10.0
+#: so many of the first are looked at one by one
+NEAR = 1000
 
 Audience = frozenset[str]
 
@@ -35,18 +38,22 @@ class Place:
     eta_seconds: int | None
 
 
-class Asked(NamedTuple):
-    """What never changes of a waiting job."""
-
-    work: Work
-    audience: Audience
-
-
 class Look(NamedTuple):
-    """The line at one moment; `etas` in the order of `job_ids`, in seconds."""
+    """The front of the line at one moment: seconds until the image of each is there, None where not known."""
 
     job_ids: list[str]
     etas: list[float | None]
+
+    def at(self, position: int) -> float | None:
+        """Return the seconds of whoever stands at `position`, also behind the front that was looked at."""
+        if position < 1 or not self.etas:
+            return None
+        if position <= len(self.etas):
+            return self.etas[position - 1]
+        first, last = self.etas[0], self.etas[-1]
+        if first is None or last is None or len(self.etas) < 2:
+            return None
+        return last + (position - len(self.etas)) * (last - first) / (len(self.etas) - 1)
 
 
 class WaitingLine:
@@ -57,35 +64,31 @@ class WaitingLine:
         self._index = index
         self._workers = workers
         self._fair = fair
-        self._asked: dict[str, Asked] = {}
+        self._works: dict[str, Work] = {}
         self._look = Fresh(self._look_anew, FRESH_S)
         self._numbers = Fresh(self._number, FRESH_S)
         self._estimator = Fresh(self._learn, LEARN_EVERY_S)
 
-    def place(self, job_id: str) -> int:
-        """Return a waiting job's place, 0 when it does not wait."""
-        return self._numbers.read().get(job_id, 0)
+    def place_in_turn(self, job_id: str) -> tuple[int, int]:
+        """Return a waiting job's place under FAIR_SHARE and how many wait; 0 when it does not."""
+        if job_id not in self._numbers.read():
+            self.forget()  # it may have come since
+        return self._numbers.read().get(job_id, 0), len(self._look.read().job_ids)
 
-    def total(self) -> int:
-        """Return how many wait."""
-        return len(self._look.read().job_ids)
-
-    def places(self, wanted: Callable[[Audience], bool]) -> list[Place]:
-        """Return the places of the waiting jobs whose owners are `wanted`, in order."""
-        look, known = self._look.read(), self._asked
-        return [
-            Place(known[job_id].audience, job_id, number, _whole(look.etas[number - 1]))
-            for number, job_id in enumerate(look.job_ids, start=1)
-            if job_id in known and wanted(known[job_id].audience)
-        ]
+    def places(self, members: Collection[str]) -> list[Place]:
+        """Return the places of the waiting jobs that belong to any of the typed `members`, in order."""
+        theirs = {job.job_id: job.audience for job in self._store.waiting_of(members)}
+        look = self._look.read()
+        positions = sorted((position, job_id) for job_id, position in self._positions(list(theirs)).items())
+        return [Place(theirs[job_id], job_id, at, _whole(look.at(at))) for at, job_id in positions]
 
     def eta(self, job: Job, position: int) -> int | None:
         """Return seconds until the image of the job at `position` is there, None when not known."""
-        etas = self._look.read().etas
-        if 0 < position <= len(etas):
-            return _whole(etas[position - 1])
+        look = self._look.read()
+        if position <= len(look.etas) or len(look.job_ids) == NEAR:
+            return _whole(look.at(position))
         run = self._estimator.read().run(Work.of(job.params)) if self._workers() else None
-        ahead_s = etas[-1] if etas else 0.0
+        ahead_s = look.etas[-1] if look.etas else 0.0
         return None if run is None or ahead_s is None else _whole(ahead_s + run.likely_s)
 
     def rest_of(self, job: Job) -> int | None:
@@ -103,33 +106,54 @@ class WaitingLine:
         self._look.forget()
         self._numbers.forget()
 
+    def _positions(self, job_ids: list[str]) -> dict[str, int]:
+        """Return the places of those that wait."""
+        if self._fair:
+            numbers = self._numbers.read()
+            return {job_id: numbers[job_id] for job_id in job_ids if job_id in numbers}
+        found = self._index.positions(job_ids)
+        if found is not None:
+            return found
+        wanted = set(job_ids)
+        line = enumerate(self._store.waiting_scores(), start=1)
+        return {row[0]: position for position, row in line if row[0] in wanted}
+
     def _look_anew(self) -> Look:
-        job_ids = self._order()
-        self._learn_of(job_ids)
-        works = [self._asked[job_id].work for job_id in job_ids if job_id in self._asked]
+        job_ids = self._front()
+        works = self._works_of(job_ids)
         workers = self._workers()
-        if workers < 1 or len(works) < len(job_ids):
+        if workers < 1 or not works:
             return Look(job_ids, [None] * len(job_ids))
         running = [_running(job) for job in self._store.processing()]
         return Look(job_ids, self._estimator.read().line(works, running, workers))
 
-    def _order(self) -> list[str]:
+    def _front(self) -> list[str]:
         if self._fair:
             return self._store.fair_line()
-        found = self._index.job_ids()
-        return [row[0] for row in self._store.waiting_scores()] if found is None else found
+        found = self._index.job_ids(NEAR)
+        return [row[0] for row in self._store.waiting_scores(NEAR)] if found is None else found
 
     def _number(self) -> dict[str, int]:
         return {job_id: number for number, job_id in enumerate(self._look.read().job_ids, start=1)}
 
-    def _learn_of(self, job_ids: list[str]) -> None:
-        """Read only the jobs not seen before; forget those that left the line."""
-        missing = [job_id for job_id in job_ids if job_id not in self._asked]
+    def _works_of(self, job_ids: Sequence[str]) -> list[Work]:
+        """Return what each job asks for, reading only those not seen before.
+
+        One that is in the index and not yet in the store is taken for the like of the one before it.
+        """
+        missing = [job_id for job_id in job_ids if job_id not in self._works]
         for row in self._store.waiting(missing) if missing else []:
-            self._asked[row.job_id] = Asked(Work.of(row.params), row.audience)
-        if len(self._asked) > 2 * len(job_ids) + 100:
-            kept = set(job_ids)
-            self._asked = {key: value for key, value in self._asked.items() if key in kept}
+            self._works[row.job_id] = Work.of(row.params)
+        if len(self._works) > 2 * len(job_ids) + 100:
+            self._works = {job_id: self._works[job_id] for job_id in job_ids if job_id in self._works}
+        like = next((self._works[job_id] for job_id in job_ids if job_id in self._works), None)
+        if like is None:
+            return []
+        works: list[Work] = []
+        for job_id in job_ids:
+            like = self._works.get(job_id, like)
+            works.append(like)
+        return works
 
     def _learn(self) -> Estimator:
         found = self._store.durations()

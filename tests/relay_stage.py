@@ -1,7 +1,7 @@
 """A relay without its process: one room, a store in memory, a browser at the end of a local socket."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any
 
 import gevent
@@ -46,7 +46,7 @@ class MemoryFeed:
         self.gate.wait()
         return {"jobs": jobs, "queue": TOTALS, "truncated": False}
 
-    def line(self, wanted: Callable[[frozenset[str]], bool]) -> LineView:
+    def line(self, members: Collection[str]) -> LineView:
         """Nobody waits."""
         return LineView(TOTALS, [])
 

@@ -52,7 +52,7 @@ class Line:
         """Read the line and tell who moved; raises ForgelineError."""
         fresh = self._room.take_fresh()
         now = datetime.now(UTC)
-        queue, places = self._feed.line(self._room.registry.has_any)
+        queue, places = self._feed.line(self._room.registry.members())
         before, self._told = self._told, Told.of(queue, places)
         teller = _Teller(self._dispatcher, queue, now)
         for audience, theirs in _by_owner(places).items():

@@ -1,6 +1,6 @@
 """What the relay needs of the rest of the process, as it needs it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from shared.domain.identity import Identity
@@ -31,8 +31,8 @@ class Feed(Protocol):
     def snapshot(self, identity: Identity) -> dict[str, Any]:
         """Return `{"jobs": […], "queue": {…}, "truncated": bool}` of one user."""
 
-    def line(self, wanted: Callable[[frozenset[str]], bool]) -> LineView:
-        """Return the line's totals and the places of the jobs whose owners' members are `wanted`."""
+    def line(self, members: Collection[str]) -> LineView:
+        """Return the line's totals and the places of the jobs of these typed members."""
 
     def changes_since(self, seq: int) -> tuple[int, Iterable[Addressed]]:
         """Return the newest change sequence and the `image_progress` events of the jobs changed after `seq`.

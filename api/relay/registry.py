@@ -59,10 +59,6 @@ class Registry(Generic[S]):
         found = [sockets for member in members if (sockets := self._by_member.get(member))]
         return tuple(found[0]) if len(found) == 1 else set().union(*found)
 
-    def has_any(self, members: frozenset[str]) -> bool:
-        """Tell whether a socket is open under any of `members`."""
-        return not members.isdisjoint(self._by_member)
-
     def everyone(self) -> Collection[S]:
         """Return all sockets; a copy."""
         return tuple(self._all)

@@ -50,10 +50,10 @@ entered AS (
     job_id, message_id, conversation_id, user_id, username, status, stage, priority, ticket, prompt, params, locale,
     callback_url, idempotency_key, body_hash, queue_position, paused_s_before
   )
-  SELECT %(job_id)s, room.answered, thread.id, %(user_id)s, %(username)s, %(queued)s, %(stage)s, %(priority)s,
+  SELECT %(job_id)s, room.answered, thread.id, %(user_id)s, %(username)s, %(unclaimed)s, %(stage)s, %(priority)s,
     %(ticket)s, %(prompt)s, %(params)s::jsonb, %(locale)s, %(callback_url)s, %(idempotency_key)s, %(body_hash)s,
     coalesce(%(position)s, (
-      SELECT count(*) + 1 FROM jobs WHERE status = %(queued)s AND (priority, ticket) < (%(priority)s, %(ticket)s))),
+      SELECT count(*) + 1 FROM jobs WHERE status = %(unclaimed)s AND (priority, ticket) < (%(priority)s, %(ticket)s))),
     (SELECT paused_s + coalesce(extract(epoch FROM clock_timestamp() - paused_at), 0) FROM line_state)
   FROM room, thread
   RETURNING message_id, queue_position, change_seq, created_at, updated_at
@@ -74,8 +74,8 @@ FROM (VALUES (1)) AS one LEFT JOIN entered ON true
 
 
 _CONSTANTS = {
-    "queued": Status.QUEUED.value,
-    "processing": Status.PROCESSING.value,
+    "unclaimed": Status.QUEUED.value,
+    "claimed": Status.PROCESSING.value,
     "stage": Stage.WAITING.value,
     "pending": PENDING_CONTENT,
     "moment": MOMENT,
@@ -110,13 +110,13 @@ _CHECKS = (
     ),
     _Check(
         "line",
-        "SELECT count(*) AS n FROM (SELECT FROM jobs WHERE status = %(queued)s LIMIT %(max_queue)s) AS seen",
+        "SELECT count(*) AS n FROM (SELECT FROM jobs WHERE status = %(unclaimed)s LIMIT %(max_queue)s) AS seen",
         "(SELECT n FROM line) < %(max_queue)s",
         "(SELECT n FROM line)",
     ),
     _Check(
         "mine",
-        "SELECT count(*) AS n FROM jobs WHERE user_id = %(user_id)s AND status IN (%(queued)s, %(processing)s)",
+        "SELECT count(*) AS n FROM jobs WHERE user_id = %(user_id)s AND status IN (%(unclaimed)s, %(claimed)s)",
         "(SELECT n FROM mine) < %(max_mine)s",
         "(SELECT n FROM mine)",
     ),

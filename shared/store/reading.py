@@ -1,12 +1,12 @@
 """What is asked of the store: jobs, the line, conversations, messages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ColumnElement, Select, Text, func, literal, select, tuple_, union
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
 from shared.domain.identity import Identity, audience_of
 from shared.domain.jobs import UNFINISHED, Job, Status
@@ -44,9 +44,16 @@ class Waiting:
     """One waiting job, as the estimate needs it."""
 
     job_id: str
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """One waiting job, and whose it is."""
+
+    job_id: str
     user_id: str
     username: str | None
-    params: dict[str, Any]
 
     @property
     def audience(self) -> frozenset[str]:
@@ -126,6 +133,12 @@ class Reading(Connected):
             found = {row[0]: row[1] for row in connection.execute(query)}
         return found.get(Status.QUEUED, 0), found.get(Status.PROCESSING, 0)
 
+    def processing_count(self) -> int:
+        """Return how many jobs are being worked now."""
+        query = select(func.count()).where(jobs.c.status == Status.PROCESSING)
+        with self._single() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def position(self, job: Job) -> int:
         """Count a waiting job's place, from 1; 0 when it does not wait."""
         if job.status is not Status.QUEUED:
@@ -135,12 +148,13 @@ class Reading(Connected):
         with self._single() as connection:
             return int(connection.execute(ahead).scalar_one()) + 1
 
-    def waiting_scores(self) -> list[tuple[str, int, int]]:
-        """Return the whole line in order as (job_id, priority, ticket)."""
+    def waiting_scores(self, most: int | None = None) -> list[tuple[str, int, int]]:
+        """Return the line, or the first `most` of it, in order as (job_id, priority, ticket)."""
         query = (
             select(jobs.c.job_id, jobs.c.priority, jobs.c.ticket)
             .where(jobs.c.status == Status.QUEUED)
             .order_by(jobs.c.priority, jobs.c.ticket)
+            .limit(most)
         )
         with self._single() as connection:
             return [(row[0], row[1], row[2]) for row in connection.execute(query)]
@@ -157,9 +171,17 @@ class Reading(Connected):
 
     def waiting(self, job_ids: Sequence[str]) -> list[Waiting]:
         """Return what the estimate needs of these jobs, in no order."""
-        query = select(jobs.c.job_id, jobs.c.user_id, jobs.c.username, jobs.c.params).where(jobs.c.job_id.in_(job_ids))
+        query = select(jobs.c.job_id, jobs.c.params).where(jobs.c.job_id.in_(job_ids))
         with self._single() as connection:
             return [Waiting(*row) for row in connection.execute(query)]
+
+    def waiting_of(self, members: Collection[str]) -> list[Owned]:
+        """Return the waiting jobs that belong to any of the typed `members`, in no order."""
+        told = select(jobs.c.job_id, jobs.c.user_id, jobs.c.username).where(jobs.c.status == Status.QUEUED)
+        by_id = told.where(jobs.c.user_id == func.any(_names(members, "id:")))
+        by_name = told.where(jobs.c.username == func.any(_names(members, "name:")))
+        with self._single() as connection:
+            return [Owned(*row) for row in connection.execute(union(by_id, by_name))]
 
     def processing(self) -> list[Job]:
         """Return the jobs that are being worked now."""
@@ -226,3 +248,8 @@ class Reading(Connected):
     def _jobs(self, query: Select[Any]) -> list[Job]:
         with self._single() as connection:
             return [job_of(row) for row in connection.execute(query)]
+
+
+def _names(members: Collection[str], prefix: str) -> ColumnElement[Any]:
+    """SQL: the names of the typed members of one kind, as an array."""
+    return literal([member.removeprefix(prefix) for member in members if member.startswith(prefix)], ARRAY(Text))
