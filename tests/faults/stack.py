@@ -7,7 +7,7 @@ settings are short, so that every bound scales with `LEASE_S`.
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -56,8 +56,17 @@ Found = TypeVar("Found")
 class Stack:
     """The parts, and a client that submits and watches."""
 
-    def __init__(self, folder: Path, postgres: EmbeddedPostgres, redis: EmbeddedRedis, forges: list[DemoForge]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        postgres: EmbeddedPostgres,
+        redis: EmbeddedRedis,
+        forges: list[DemoForge],
+        settings: Mapping[str, str],
+    ) -> None:
         self.folder, self.postgres, self.redis, self.forges = folder, postgres, redis, forges
+        self.settings = {**SHORT, **settings}
         self.store = Store(postgres.url)
         self.http = requests.Session()
         self.bell = Bell(redis.url)
@@ -79,7 +88,7 @@ class Stack:
     def add(self, name: str, command: list[str], **settings: str) -> Part:
         """Make a part, not started yet."""
         environment = {
-            **SHORT,
+            **self.settings,
             "PORT": str(self.port),
             "DATA_DIR": str(self.folder),
             "DATABASE_URL": self.postgres.url,
@@ -287,17 +296,16 @@ def forget_data(redis: EmbeddedRedis) -> None:
 
 
 @contextmanager
-def running(folder: Path, *, forges: int = 2, options: Iterable[str] = ()) -> Iterator[Stack]:
-    """Run a stack inside the `with` block."""
+def running(folder: Path, **settings: str) -> Iterator[Stack]:
+    """Run a stack with two Forges and one worker inside the `with` block."""
     with ExitStack() as opened:
         postgres = opened.enter_context(services.postgres())
         redis = opened.enter_context(services.redis_server())
         migrate(postgres.url)
         demos = [
-            opened.enter_context(DemoForge("--log-file", str(folder / f"witness{number}.jsonl"), *options))
-            for number in range(1, forges + 1)
+            opened.enter_context(DemoForge("--log-file", str(folder / f"witness{number}.jsonl"))) for number in (1, 2)
         ]
-        stack = Stack(folder, postgres, redis, demos)
+        stack = Stack(folder, postgres=postgres, redis=redis, forges=demos, settings=settings)
         opened.callback(stack.stop)
         stack.start()
         yield stack
