@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from tests.e2e.browser import FLAGS, HOW_TO_GET_ONE, find_browser
 from tests.e2e.mock_server import MockServer
 from tests.e2e.studio import Studio
 
-VIEWPORT = {"width": 1280, "height": 800}
+VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
 OpenStudio = Callable[..., Studio]
 
 

@@ -109,13 +109,13 @@ class World:
         with self.lock:
             self.held = held
             self.retry_at = iso(datetime.now(UTC) + timedelta(seconds=retry_in_s)) if retry_in_s else None
-            self._line_moved()
+            self._line_moved(everyone=True)
 
     def pause(self, paused: bool) -> None:
         """Pause or resume the line."""
         with self.lock:
             self.paused = paused
-            self._line_moved()
+            self._line_moved(everyone=True)
 
     def change(self, job_id: str, **fields: Any) -> Json:
         """Change persisted fields of a job and tell its owner; returns the job."""
@@ -201,9 +201,11 @@ class World:
         waiting = [job for job in self.jobs.values() if job["status"] == "queued"]
         return [job["job_id"] for job in sorted(waiting, key=lambda job: int(job["ticket"]))]
 
-    def _line_moved(self) -> None:
+    def _line_moved(self, *, everyone: bool = False) -> None:
         for user in {owner for owner, _ in self.sockets.values()}:
             mine = [self.view(job_id) for job_id in self._line() if self.owners[job_id] == user]
+            if not mine and not everyone:
+                continue
             names = ("job_id", "queue_position", "eta_seconds")
             places = [{name: view[name] for name in names} for view in mine]
             self.tell(user, {"type": "queue", **self.queue(), "jobs": places, "server_time": iso()})

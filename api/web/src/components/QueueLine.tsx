@@ -1,4 +1,8 @@
-/** The line in one sentence, just above the composer: who is before me, or who waits at all. */
+/**
+ * The line in one sentence, just above the composer, for who waits in it.
+ *
+ * Rule: only who waits is told when the line moves, so nobody else is shown its length.
+ */
 import { cancelAllWaiting } from '../actions/jobs';
 import { useNow } from '../hooks/useNow';
 import { useWords } from '../i18n';
@@ -12,11 +16,10 @@ export function QueueLine() {
   const { t, number, span } = useWords();
   const first = useImageJobsStore(firstWaiting);
   const own = useImageJobsStore(ownWaiting);
-  const waiting = useImageJobsStore((state) => state.queue?.waiting ?? 0);
   const quiet = useImageJobsStore((state) => state.queue?.held === true || state.queue?.paused === true);
   const connected = useConnectionStore(hasNews);
   const now = useNow(first?.readyAt !== null && first !== null);
-  if (!connected || (own === 0 && (waiting === 0 || quiet))) return null;
+  if (!connected || own === 0) return null;
   const position = first?.job.queue_position ?? 0;
   const left = first?.readyAt ? (first.readyAt - now) / 1000 : 0;
   return (
@@ -29,7 +32,6 @@ export function QueueLine() {
   );
 
   function words(): string {
-    if (own === 0) return t.waitingInLine(number(waiting));
     if (quiet) return t.waitingInLine(number(own));
     if (position === 0) return t.inLine;
     return position === 1 ? t.youAreNext : t.beforeYou(number(position - 1));
