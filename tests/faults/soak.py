@@ -31,7 +31,7 @@ from tests.waiting import wait_for
 #: a generation takes 5 to 30 steps of 10 ms
 STEP_S, STEPS = 0.01, (5, 30)
 #: so many jobs are submitted for each fault, and so much passes between two faults
-JOBS_A_FAULT = 6
+JOBS_A_FAULT = 10
 PAUSE_S = (0.2, 2.0)
 DRAIN_S = 120.0
 #: a job may be struck often before it is done: the soak is about loss, not about giving up
@@ -123,7 +123,7 @@ class Soak:
         while not self._submitted.wait(self._dice.uniform(*PAUSE_S)):
             strikes = strikes or shuffled(self._dice)
             strike = strikes.pop()
-            struck = self._drawn()
+            struck = self._next_drawn()
             strike(self._stack, self._dice)
             self._verdict.faults[strike.__name__] += 1
             self._recoveries.append(self._stack.elsewhere(partial(self._see_recovery, strike.__name__, struck)))
@@ -135,6 +135,13 @@ class Soak:
         took_s = time.monotonic() - began
         self._tell(f"{len(self._accepted):4} jobs  {took_s:5.1f} s  {fault}")
         return took_s, fault
+
+    def _next_drawn(self) -> list[str]:
+        """Return what is drawn now, waiting for something for a while: a fault shall hit."""
+        give_up_at = time.monotonic() + 5
+        while not (found := self._drawn()) and time.monotonic() < give_up_at:
+            time.sleep(0.005)
+        return found
 
     def _drawn(self) -> list[str]:
         try:
