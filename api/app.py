@@ -7,7 +7,7 @@ from api.auth import Authenticator
 from api.body import request_limits
 from api.context import EXTENSION, Context
 from api.door import init_door
-from api.errors import init_errors
+from api.errors import LOGIN_URL_KEY, init_errors
 from api.feed import StoreFeed
 from api.language import CONFIG_KEY
 from api.metrics import metrics_routes
@@ -38,6 +38,7 @@ def create_app(settings: Settings) -> Flask:
     """Return the app for `settings`, whose addresses must be set; connects to nothing yet."""
     app = Flask("forgeline", static_folder=None)
     app.config[CONFIG_KEY] = settings.default_locale
+    app.config[LOGIN_URL_KEY] = settings.login_url
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     authenticator = Authenticator(settings)
     here = compose(settings)

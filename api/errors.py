@@ -9,7 +9,7 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from api.language import request_locale
@@ -55,6 +55,8 @@ _FOREIGN: dict[int, type[ForgelineError]] = {
 }
 
 PROBLEM = "application/problem+json"
+#: where the app's configuration holds the address a 401 sends people to
+LOGIN_URL_KEY = "FORGELINE_LOGIN_URL"
 
 
 def init_errors(app: Flask) -> None:
@@ -81,6 +83,8 @@ def answer(error: ForgelineError) -> Response:
         "detail": text,
         "code": error.code.value,
     }
+    if status == HTTPStatus.UNAUTHORIZED and current_app.config.get(LOGIN_URL_KEY):
+        problem["login_url"] = current_app.config[LOGIN_URL_KEY]
     if error.errors:
         problem["errors"] = [{"field": fault.field, "message": fault.message(locale)} for fault in error.errors]
         problem["detail"] = "; ".join(f"{e['field']}: {e['message']}" for e in problem["errors"])
