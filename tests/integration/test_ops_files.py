@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from api.app import create_app
+from api.metrics_relay import count_close
 from shared.domain.failures import FailureKind
 from shared.duty_clock import DutyClock
 from shared.queues import RESCUE_TASK
@@ -75,6 +76,7 @@ def exported(store: Store, database_url: str, redis_url: str, tmp_path: Path) ->
     given = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
     client = create_app(Settings.from_env(given, while_up=False)).test_client()
     client.get("/healthz")
+    count_close(1000)
     return set(re.findall(r"^(\w+)[{ ]", client.get("/metrics").text, re.MULTILINE))
 
 
@@ -86,6 +88,13 @@ def test_every_query_reads_only_what_is_exported(exported: set[str]) -> None:
         if name not in exported | OF_PROMETHEUS
     }
     assert unknown == set()
+
+
+def test_the_handbook_lists_every_metric_and_no_other(exported: set[str]) -> None:
+    section = (ROOT / "docs/operations.md").read_text().partition("<!-- metrics:")[2].partition("\n\n")[0]
+    listed = set(re.findall(r"`(forgeline_\w+)`", section))
+    ours = {re.sub(r"_(bucket|count|sum)$", "", name) for name in exported if name.startswith("forgeline_")}
+    assert listed == ours
 
 
 def test_every_query_reads_something() -> None:
