@@ -41,6 +41,8 @@ MEASURED = {
     "Redis cmd/s": Cost(102.0, 12.7, 3.0),
     "worker cores": Cost(0.080, 0.0165, 0.002),
     "API cores": Cost(0.015, 0.0103),
+    "PG cores": Cost(0.021, 0.0040),
+    "Redis cores": Cost(0.0017, 0.0012),
 }
 GAP_S = 0.05
 
