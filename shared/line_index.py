@@ -139,17 +139,20 @@ class LineIndex:
 
     def note(self, jobs: Iterable[Job]) -> None:
         """Put each waiting job in and take each other one out, as of its version."""
+        every = list(jobs)
         try:
-            with self._redis.pipeline(transaction=False) as pipe:
-                for job in jobs:
-                    place = f"{score(job.priority, job.ticket):.0f}" if job.status is Status.QUEUED else ""
-                    about = (job.job_id, job.version, _NOTED_FOR_S, place)
-                    pipe.eval(_NOTE, 2, LINE, noted(job.job_id), *about)
-                    if len(pipe) >= _AT_ONCE:
-                        pipe.execute()
-                pipe.execute()
+            for start in range(0, len(every), _AT_ONCE):
+                self._note_some(every[start : start + _AT_ONCE])
         except RedisError as error:
             log.warning("the line's index missed a change: %s", error)
+
+    def _note_some(self, jobs: Iterable[Job]) -> None:
+        with self._redis.pipeline(transaction=False) as pipe:
+            for job in jobs:
+                place = f"{score(job.priority, job.ticket):.0f}" if job.status is Status.QUEUED else ""
+                about = (job.job_id, job.version, _NOTED_FOR_S, place)
+                pipe.eval(_NOTE, 2, LINE, noted(job.job_id), *about)
+            pipe.execute()
 
     def drop(self, job_ids: Iterable[str]) -> None:
         """Take out jobs that the store knows no more. Raises RedisError."""

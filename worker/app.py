@@ -15,7 +15,7 @@ from kombu import Queue
 from shared import logs, queues
 from shared.settings import Settings
 from worker import stopping
-from worker.runner import Runner
+from worker.composition import of_this_process
 from worker.tasks import add_tasks
 
 settings = Settings.from_env()
@@ -44,7 +44,7 @@ def _build() -> Celery:
 
 
 app = _build()
-add_tasks(app, lambda: Runner.of_this_process(settings, _node["name"]))
+add_tasks(app, lambda: of_this_process(settings, _node["name"]))
 
 
 @signals.setup_logging.connect
@@ -64,12 +64,12 @@ def _begin_parent(**_: Any) -> None:
 
 @signals.worker_process_init.connect
 def _begin_child(**_: Any) -> None:
-    Runner.of_this_process(settings, _node["name"]).start()
+    of_this_process(settings, _node["name"]).start()
 
 
 @signals.worker_process_shutdown.connect
 def _end_child(**_: Any) -> None:
-    Runner.of_this_process(settings, _node["name"]).close()
+    of_this_process(settings, _node["name"]).close()
 
 
 @signals.worker_shutting_down.connect

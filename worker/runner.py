@@ -8,114 +8,37 @@ worker that ends a job, or idles, rings itself when the broker is empty and the 
 """
 
 import logging
-import os
-from typing import ClassVar
 
-from shared import redis_link
-from shared.announcer import Announcer
 from shared.domain.errors import ErrorCode
 from shared.domain.jobs import Job
-from shared.events_bus import Publisher
-from shared.images import open_image_store
-from shared.line_index import LineIndex
-from shared.live import LiveViews
-from shared.previews import Previews
-from shared.settings import Settings
-from shared.store import Claimant, Store, StoreUnavailable
+from shared.store import StoreUnavailable
 from shared.wakeups import Bell
 from worker import stopping
 from worker.attempt import run_attempt
-from worker.boots import this_boot
-from worker.breaker import Circuit
-from worker.figures import Figures
-from worker.forge import ForgeClient
-from worker.gate import Gate
 from worker.persistence import persist
 from worker.presence import Presence
-from worker.progress import Watchers
 from worker.reporter import Reporter
-from worker.saver import Saver
 from worker.takeover import Takeover
-from worker.workbench import STOP_S, Ending, Workbench
+from worker.workbench import Ending, Workbench
 
 log = logging.getLogger(__name__)
 
 #: a wake-up that finds the gate closed waits so long before it lets go
 HOLD_S = 1.0
-#: a Redis that is silent costs one wait in so many seconds, not one at every step of a generation
-REDIS_REST_S = 3.0
 
 
 class Runner:
-    """The collaborators of one worker process, made after the fork."""
+    """What one worker process does, made by `worker.composition` after the fork."""
 
-    _of_pid: ClassVar[dict[int, "Runner"]] = {}
-
-    def __init__(self, settings: Settings, name: str) -> None:
-        self._settings = settings
-        redis_url = str(settings.redis_url)
-        redis = redis_link.connect(redis_url, rest_s=REDIS_REST_S)
-        forge_url = str(settings.forge_url).rstrip("/")
-        self._claimant = Claimant(name, this_boot(), forge_url)
-        self._store = Store(str(settings.database_url), pool_size=4)
-        self._bell = Bell(redis_url)
-        previews = Previews(redis_link.connect(redis_url, decode=False, rest_s=REDIS_REST_S))
-        index = LineIndex(redis)
-        live = LiveViews(
-            store=self._store,
-            index=index,
-            previews=previews,
-            seen_within_s=settings.lease_s,
-            fair=settings.fair_share,
-        )
-        announcer = Announcer(index=index, live=live, publisher=Publisher(redis))
-        circuit = Circuit(
-            forge_url,
-            redis_url,
-            fail_max=settings.breaker_fail_max,
-            reset_s=settings.breaker_reset_s,
-        )
-        self._forge = ForgeClient(
-            forge_url,
-            auth=settings.forge_auth,
-            override_settings=settings.forge_override_settings,
-        )
-        figures = Figures()
-        self._reporter = Reporter(self._store, announcer, circuit, self._claimant)
-        self._takeover = Takeover(self._store, announcer, self._bell, self._claimant)
-        gate = Gate(
-            store=self._store,
-            forge=self._forge,
-            circuit=circuit,
-            reporter=self._reporter,
-            claimant=self._claimant,
-            takeover=self._takeover,
-            figures=figures,
-            lease_s=settings.lease_s,
-            stop_s=STOP_S,
-        )
-        self._bench = Workbench(
-            settings=settings,
-            claimant=self._claimant,
-            store=self._store,
-            announcer=announcer,
-            forge=self._forge,
-            circuit=circuit,
-            gate=gate,
-            saver=Saver(open_image_store(settings.image_store), metadata=settings.image_metadata),
-            previews=previews,
-            watchers=Watchers(redis, allowed=settings.previews == "on"),
-            figures=figures,
-        )
-        self._presence = Presence(self._bench, reporter=self._reporter, bell=self._bell, takeover=self._takeover)
-
-    @classmethod
-    def of_this_process(cls, settings: Settings, name: str) -> "Runner":
-        """Return this process's runner, made at the first call."""
-        pid = os.getpid()
-        if pid not in cls._of_pid:
-            cls._of_pid[pid] = cls(settings, name)
-        return cls._of_pid[pid]
+    def __init__(
+        self, bench: Workbench, *, reporter: Reporter, presence: Presence, takeover: Takeover, bell: Bell
+    ) -> None:
+        self._bench = bench
+        self._store = bench.store
+        self._reporter = reporter
+        self._presence = presence
+        self._takeover = takeover
+        self._bell = bell
 
     def start(self) -> None:
         """Take over from an earlier boot of this node, and begin to tell that we live."""
@@ -126,7 +49,7 @@ class Runner:
         self._presence.stop()
         self._reporter.forget()
         try:
-            self._store.release_forge(self._claimant)
+            self._store.release_forge(self._bench.claimant)
         except StoreUnavailable as error:
             log.warning("the lease on the forge was not released: %s", error)
         self._store.close()
@@ -159,7 +82,8 @@ class Runner:
 
     def _claim(self) -> Job | None:
         self._takeover.unsure = True
-        change = self._store.claim(self._claimant, lease_s=self._settings.lease_s, fair=self._settings.fair_share)
+        settings = self._bench.settings
+        change = self._store.claim(self._bench.claimant, lease_s=settings.lease_s, fair=settings.fair_share)
         self._takeover.unsure = False
         self._bench.announcer.publish(change)
         return None if change is None else change.job
