@@ -20,6 +20,7 @@ from flask import Flask, Request, Response, current_app, jsonify, request
 from gevent import Greenlet
 from redis.exceptions import RedisError
 
+from api.metrics_relay import EVENTS_COALESCED
 from api.relay.ports import Addressed, LineView, Place
 from api.ws import EXTENSION, init_relay
 from shared import redis_link
@@ -134,6 +135,7 @@ def _census() -> Response:
         members=len(relay.room.registry.members()),
         subscribed=relay.listening,
         greenlets=sum(isinstance(thing, Greenlet) and not thing.dead for thing in gc.get_objects()),
+        coalesced=EVENTS_COALESCED._value.get(),
         busy=BUSY["requests"],
         files=process.num_fds(),
         rss=process.memory_info().rss,

@@ -14,6 +14,8 @@ from time import perf_counter
 
 MARK = re.compile(rb'"mark":\s*"([0-9a-f]{16})"')
 RECEIVE_BYTES = 1 << 16
+#: a mark may be cut by the end of a read; so many bytes are kept, one less than a mark has
+SPLIT = 24
 #: a protocol ping, and the one of Engine.IO
 PINGS = (b"\x89\x00", b"\x81\x012")
 PONG = b"\x8a\x80\0\0\0\0"
@@ -84,8 +86,9 @@ class Load:
                 now = perf_counter()
                 if data.startswith(PINGS):
                     client.sock.send(PONG if data.startswith(b"\x89") else masked("3"))
-                for mark in MARK.findall(data):
+                for mark in MARK.findall(client.got + data):
                     on_mark(mark, now)
+                client.got = data[-SPLIT:]
         return len(ready)
 
     def close(self) -> None:
