@@ -73,6 +73,9 @@ CONSUMING: dict[str, Any] = {
 def broker_url(redis_url: str) -> tuple[str, dict[str, Any]]:
     """Return the address Celery wants and transport options, for redis, rediss and Sentinel."""
     options = dict(TRANSPORT)
+    if redis_url.startswith("rediss://") and "ssl_cert_reqs=" not in redis_url:
+        # Celery's transport would encrypt, and believe any certificate
+        return f"{redis_url}{'&' if '?' in redis_url else '?'}ssl_cert_reqs=required", options
     if not redis_url.startswith("sentinel://"):
         return redis_url, options
     rest = redis_url.removeprefix("sentinel://")
