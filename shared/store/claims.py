@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, exists, extract, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, exists, extract, func, literal, select, update
 
 from shared.domain.errors import ErrorCode, error_text
 from shared.domain.jobs import Job, Stage, Status
@@ -54,9 +54,8 @@ class Claims(Changing):
 
     def work_waits(self) -> bool:
         """Whether a claim would find a job: one waits, and the line is not paused."""
-        waits = exists(select(jobs.c.job_id).where(jobs.c.status == Status.QUEUED))
-        with self._begin() as connection:
-            return bool(connection.execute(select(waits & ~paused())).scalar())
+        with self._single() as connection:
+            return connection.execute(_first_of_line()).scalar() is not None
 
     def renew_lease(self, job: Job, *, lease_s: float) -> Renewal | None:
         """Extend the lease of this attempt; None when the job is no longer ours."""
@@ -166,16 +165,15 @@ def _driven_by_another(claimant: Claimant) -> ColumnElement[bool]:
     )
 
 
+def _first_of_line() -> Select[tuple[str]]:
+    """SQL: the first of (priority, ticket), while the line is not paused."""
+    waiting = select(jobs.c.job_id).where(jobs.c.status == Status.QUEUED, ~paused())
+    return waiting.order_by(jobs.c.priority, jobs.c.ticket).limit(1)
+
+
 def _first_come() -> ScalarSelect[str]:
-    """SQL: the first of (priority, ticket), passing over a row that is being changed."""
-    return (
-        select(jobs.c.job_id)
-        .where(jobs.c.status == Status.QUEUED, ~paused())
-        .order_by(jobs.c.priority, jobs.c.ticket)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
+    """SQL: the first of the line, passing over a row that is being changed."""
+    return _first_of_line().with_for_update(skip_locked=True).scalar_subquery()
 
 
 def _claimed(claimant: Claimant, lease_s: float) -> dict[str, Any]:
