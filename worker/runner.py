@@ -33,12 +33,12 @@ class Runner:
     def __init__(
         self, bench: Workbench, *, reporter: Reporter, presence: Presence, takeover: Takeover, bell: Bell
     ) -> None:
-        self._bench = bench
+        self.bench = bench
+        self.bell = bell
+        self.takeover = takeover
         self._store = bench.store
         self._reporter = reporter
         self._presence = presence
-        self._takeover = takeover
-        self._bell = bell
 
     def start(self) -> None:
         """Take over from an earlier boot of this node, and begin to tell that we live."""
@@ -49,7 +49,7 @@ class Runner:
         self._presence.stop()
         self._reporter.forget()
         try:
-            self._store.release_forge(self._bench.claimant)
+            self._store.release_forge(self.bench.claimant)
         except StoreUnavailable as error:
             log.warning("the lease on the forge was not released: %s", error)
         self._store.close()
@@ -57,7 +57,7 @@ class Runner:
     def wake_up(self) -> None:
         """Claim the first waiting job and work it; a closed gate hands the wake-up back."""
         if stopping.is_stopping():
-            self._bell.ring("stopping")
+            self.bell.ring("stopping")
             return
         with stopping.at_work():
             try:
@@ -67,13 +67,13 @@ class Runner:
                 self._hand_back()
 
     def _serve(self) -> None:
-        self._takeover.give_back_unheard()
+        self.takeover.give_back_unheard()
         if not self._store.work_waits():
-            self._bench.figures.idle()
+            self.bench.figures.idle()
             return
-        job = self._claim() if self._bench.gate.opens() else None
+        job = self._claim() if self.bench.gate.opens() else None
         if job is None:
-            self._bench.figures.idle()
+            self.bench.figures.idle()
             self._hand_back()
         elif self._work(job) is Ending.PUT_BACK:
             self._hand_back()
@@ -81,32 +81,32 @@ class Runner:
             self._presence.ring_if_unheard()
 
     def _claim(self) -> Job | None:
-        self._takeover.unsure = True
-        settings = self._bench.settings
-        change = self._store.claim(self._bench.claimant, lease_s=settings.lease_s, fair=settings.fair_share)
-        self._takeover.unsure = False
-        self._bench.announcer.publish(change)
+        self.takeover.unsure = True
+        settings = self.bench.settings
+        change = self._store.claim(self.bench.claimant, lease_s=settings.lease_s, fair=settings.fair_share)
+        self.takeover.unsure = False
+        self.bench.announcer.publish(change)
         return None if change is None else change.job
 
     def _hand_back(self) -> None:
         """Give the wake-up to a healthy worker, then let some time pass without it."""
-        self._bell.ring("held")
+        self.bell.ring("held")
         stopping.wait_unless_stopping(HOLD_S)
 
     def _work(self, job: Job) -> Ending:
         self._reporter.tell(job_id=job.job_id)
-        self._takeover.unsure = True
+        self.takeover.unsure = True
         try:
-            ending = run_attempt(job, self._bench)
+            ending = run_attempt(job, self.bench)
         except StoreUnavailable:
             raise
         except Exception:
             log.exception("job %s: the attempt broke", job.job_id)
             change = persist(lambda: self._store.fail(job, ErrorCode.INTERNAL, retryable=True))
-            self._bench.announcer.publish(change)
+            self.bench.announcer.publish(change)
             ending = Ending.DONE
         finally:
             self._reporter.tell(job_id=None)
-        self._takeover.unsure = False
-        self._bench.figures.attempt_ended(ending.value)
+        self.takeover.unsure = False
+        self.bench.figures.attempt_ended(ending.value)
         return ending

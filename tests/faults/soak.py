@@ -13,8 +13,11 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -133,7 +136,7 @@ class Soak:
         began = time.monotonic()
         wait_for(lambda: self._have_ended(struck), timeout_s=DRAIN_S, what=f"{fault} to be over")
         took_s = time.monotonic() - began
-        self._tell(f"{len(self._accepted):4} jobs  {took_s:5.1f} s  {fault}")
+        self._tell(f"{datetime.now(UTC):%H:%M:%S} {len(self._accepted):4} jobs  {took_s:5.1f} s  {fault}")
         return took_s, fault
 
     def _next_drawn(self) -> list[str]:
@@ -206,16 +209,27 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     options.add_argument("--jobs", type=int, default=500)
     options.add_argument("--seed", type=int, default=int(time.time()))
+    options.add_argument("--keep", type=Path, help="leave every log in this folder")
     chosen = options.parse_args()
     print(f"soak: {chosen.jobs} jobs, --seed {chosen.seed}", flush=True)
     with (
-        tempfile.TemporaryDirectory(prefix="fl-soak-") as folder,
-        running(Path(folder), **SETTINGS) as stack,
+        _folder(chosen.keep) as folder,
+        running(folder, **SETTINGS) as stack,
         stack.guest("gpu2", forge=1),
     ):
         verdict = Soak(stack, jobs=chosen.jobs, dice=random.Random(chosen.seed), say=True).run()
     print(verdict)
     return 0 if verdict.clean else 1
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        kept.mkdir(parents=True)
+        yield kept
+        return
+    with tempfile.TemporaryDirectory(prefix="fl-soak-") as folder:
+        yield Path(folder)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,341 @@
+"""One worker process on a real database, Redis and stand-in: what its wake-ups lead to."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from shared.domain.jobs import Job, Status
+from shared.settings import Settings
+from shared.store import Change, Claimant, Store, StoreUnavailable
+from shared.store.connected import driver_url
+from tests.builders import ADMIN, stored_job
+from tests.demo_process import DemoForge
+from tests.waiting import wait_for
+from worker import stopping
+from worker.boots import this_boot
+from worker.composition import compose
+
+SMALL = {
+    "negative_prompt": "", "width": 64, "height": 64, "steps": 4, "cfg_scale": 1.0, "distilled_cfg_scale": 3.5,
+    "sampler_name": "Euler", "scheduler": "Simple", "seed": -1, "model": None,
+}  # fmt: skip
+STOP_S = 1.0
+
+
+class Worker:
+    """A runner whose wake-ups run in the test's own thread, and what a test wants to know about it."""
+
+    def __init__(self, settings: Settings, store: Store, demo: DemoForge) -> None:
+        self.settings, self.store, self.demo = settings, store, demo
+        self.runner = compose(settings, "gpu1@test", stop_s=STOP_S)
+        self.bench = self.runner.bench
+
+    def job(self, **params: Any) -> Job:
+        """Store a small job."""
+        return stored_job(self.store, params={**SMALL, **params})
+
+    def row(self, job: Job) -> Job:
+        """Return the job as it is now."""
+        found = self.store.job(job.job_id)
+        assert found is not None
+        return found
+
+    def wake_up(self, *, meanwhile: Callable[[], object] | None = None) -> None:
+        """Let it work; `meanwhile` runs in a thread of its own."""
+        helper = threading.Thread(target=meanwhile) if meanwhile else None
+        if helper:
+            helper.start()
+        self.runner.wake_up()
+        if helper:
+            helper.join(20)
+
+    def wake_up_until_ended(self, job: Job) -> None:
+        """Let it work again and again, as wake-ups that are handed back do."""
+
+        def ended() -> bool:
+            self.runner.wake_up()
+            return self.row(job).terminal
+
+        wait_for(ended, what="the job to end")
+
+    def pictures(self) -> list[str]:
+        """Return the names of all stored pictures."""
+        return [path.name for path in (self.settings.data_dir / "images").glob("*.png")]
+
+    def wake_ups(self) -> int | None:
+        """Return how many wake-ups the broker holds."""
+        return self.runner.bell.unheard()
+
+    def steal_forge(self, *, seconds: float) -> None:
+        """Let another worker hold the Forge."""
+        thief = Claimant("gpu2@elsewhere", "elsewhere/1/1.0/x", self.bench.claimant.forge)
+        engine = create_engine(driver_url(str(self.settings.database_url)))
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE forge_leases SET lease_until = now() - interval '1 s'"))
+        engine.dispose()
+        assert self.store.hold_forge(thief, lease_s=seconds) is not None
+
+
+@pytest.fixture
+def make_worker(
+    database_url: str, redis_url: str, store: Store, demo: DemoForge, tmp_path: Path
+) -> Iterator[Callable[..., Worker]]:
+    """Make a worker with the settings a test names."""
+    made: list[Worker] = []
+
+    def make(**settings: str) -> Worker:
+        wanted = {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "FORGE_URL": demo.url,
+            "DATA_DIR": str(tmp_path),
+            "LEASE_S": "4",
+            "HEARTBEAT_S": "0.2",
+            "PROGRESS_POLL_S": "0.1",
+            "FORGE_RETRY_DELAYS_S": "0.1,0.1,0.1",
+        }
+        made.append(Worker(Settings.from_env(wanted | settings, while_up=False), store, demo))
+        return made[-1]
+
+    yield make
+    for worker in made:
+        worker.bench.store.close()
+    stopping.begin_anew()
+
+
+@pytest.fixture
+def worker(make_worker: Callable[..., Worker]) -> Worker:
+    """A worker with the usual settings."""
+    return make_worker()
+
+
+def deaf(method: Callable[..., Change | None]) -> Callable[..., Change | None]:
+    """Commit, and lose the connection before the first answer is heard."""
+    heard = False
+
+    def once(*arguments: Any, **named: Any) -> Change | None:
+        nonlocal heard
+        found = method(*arguments, **named)
+        if not heard:
+            heard = True
+            raise StoreUnavailable("the connection was lost at the commit")
+        return found
+
+    return once
+
+
+def test_a_wake_up_works_the_first_job_and_rings_for_the_next(worker: Worker) -> None:
+    first, second = worker.job(), worker.job()
+    worker.wake_up()
+    assert (worker.row(first).status, worker.row(second).status) == (Status.COMPLETE, Status.QUEUED)
+    assert worker.wake_ups() == 1
+    worker.wake_up()
+    assert worker.row(second).status is Status.COMPLETE
+    assert worker.wake_ups() == 1
+    assert len(worker.pictures()) == 2
+
+
+def test_a_needless_wake_up_asks_forge_nothing(worker: Worker) -> None:
+    before = worker.demo.log()["calls"]
+    worker.wake_up()
+    assert worker.demo.log()["calls"] == before
+
+
+def test_a_paused_line_gives_no_job_and_keeps_no_wake_up(worker: Worker) -> None:
+    job = worker.job()
+    worker.store.pause()
+    worker.wake_up()
+    assert worker.row(job).attempt == 0 and worker.wake_ups() == 0
+
+
+def test_a_closed_gate_hands_the_wake_up_back(worker: Worker) -> None:
+    job = worker.job()
+    worker.demo.fault("status", status=503, where="all", times=0)
+    worker.wake_up()
+    assert worker.row(job).attempt == 0 and worker.wake_ups() == 1
+
+
+def test_a_forge_held_by_another_worker_is_left_alone(worker: Worker) -> None:
+    job = worker.job()
+    worker.wake_up()
+    worker.steal_forge(seconds=30)
+    other = worker.job()
+    worker.wake_up()
+    assert (worker.row(job).status, worker.row(other).attempt) == (Status.COMPLETE, 0)
+    assert worker.store.live_workers(30)[0].problem == "busy_elsewhere"
+
+
+def test_a_claim_after_the_lease_on_the_forge_was_lost_takes_nothing(worker: Worker) -> None:
+    worker.job()
+    worker.wake_up()
+    worker.steal_forge(seconds=30)
+    worker.job()
+    assert worker.store.claim(worker.bench.claimant, lease_s=4) is None
+
+
+def test_a_cancel_that_forge_does_not_honour_ends_the_job_all_the_same(worker: Worker) -> None:
+    worker.demo.fault("hang", stubborn=True)
+    job = worker.job()
+
+    def cancel() -> None:
+        worker.demo.wait_for("start")
+        worker.store.cancel_job(job.job_id, ADMIN)
+
+    worker.wake_up(meanwhile=cancel)
+    ended = worker.row(job)
+    assert (ended.status, ended.error_code) == (Status.CANCELLED, "cancelled")
+    assert worker.bench.circuit.state().state == "open"
+    assert not worker.pictures()
+
+
+def test_a_stubborn_forge_never_gets_a_second_request_of_ours(make_worker: Callable[..., Worker]) -> None:
+    worker = make_worker(FORGE_TIMEOUT_S="0.5", BREAKER_RESET_S="0.5")
+    worker.demo.fault("hang", stubborn=True)
+    job, other = worker.job(), worker.job()
+    worker.wake_up()
+    failed = worker.row(job)
+    assert (failed.status, failed.error_code) == (Status.ERROR, "forge_timeout")
+    assert worker.bench.circuit.state().state != "closed"
+    assert len(worker.demo.wait_for("arrive")) == 1
+    worker.demo.order("DELETE", "faults")
+    worker.demo.wait_for("end", task=f"{job.job_id}-1-1")
+    worker.wake_up_until_ended(other)
+    assert worker.row(other).status is Status.COMPLETE
+    assert worker.demo.log()["overlap"] == 0
+
+
+def test_a_stubborn_forge_that_comes_round_between_two_tries_is_used_again(make_worker: Callable[..., Worker]) -> None:
+    worker = make_worker(FORGE_TIMEOUT_S="0.5", FORGE_RETRY_DELAYS_S="0.3,0.3,0.3")
+    worker.demo.fault("hang", stubborn=True)
+    job = worker.job()
+
+    def relent() -> None:
+        worker.demo.wait_for("interrupt", count=2)
+        worker.demo.order("DELETE", "faults")
+
+    worker.wake_up(meanwhile=relent)
+    assert worker.row(job).status is Status.COMPLETE
+    assert [entry["task"][-3:] for entry in worker.demo.wait_for("arrive", count=2)] == ["1-1", "1-2"]
+    assert worker.demo.log()["overlap"] == 0
+
+
+def test_a_stop_does_not_wait_for_a_stubborn_forge_and_the_next_boot_waits_for_its_ghost(
+    make_worker: Callable[..., Worker],
+) -> None:
+    worker = make_worker(BREAKER_RESET_S="0.5")
+    worker.demo.fault("hang", stubborn=True)
+    job = worker.job()
+
+    def stop() -> None:
+        worker.demo.wait_for("start")
+        stopping.ask_to_stop(0)
+
+    worker.wake_up(meanwhile=stop)
+    assert (worker.row(job).status, worker.row(job).deaths) == (Status.QUEUED, 0)
+    assert worker.bench.circuit.state().state == "closed"
+    worker.store.release_forge(worker.bench.claimant)
+    stopping.begin_anew()
+    newcomer = make_worker(BREAKER_RESET_S="0.5")
+    newcomer.wake_up()
+    assert newcomer.row(job).attempt == 1
+    assert newcomer.bench.circuit.state().state != "closed"
+    newcomer.demo.order("DELETE", "faults")
+    newcomer.wake_up_until_ended(job)
+    assert newcomer.row(job).status is Status.COMPLETE
+    assert worker.demo.log()["overlap"] == 0
+
+
+def test_a_ghost_is_known_by_its_time_stamp_where_forge_tells_no_tasks(
+    worker: Worker, make_worker: Callable[..., Worker]
+) -> None:
+    worker.demo.settings(webui=False, job_seconds=30)
+    job = worker.job()
+    killed = threading.Event()
+
+    def die() -> None:
+        worker.demo.wait_for("start")
+        wait_for(lambda: worker.row(job).stage == "sampling")
+        killed.set()
+        stopping.ask_to_stop(0)
+
+    worker.bench.forge.interrupt = lambda: None  # type: ignore[method-assign]  # a killed worker interrupts nothing
+    worker.wake_up(meanwhile=die)
+    assert killed.is_set() and not worker.demo.log()["counts"].get("interrupt")
+    worker.store.release_forge(worker.bench.claimant)
+    stopping.begin_anew()
+    newcomer = make_worker()
+    newcomer.demo.settings(job_seconds=0.1)
+    newcomer.wake_up()
+    assert newcomer.row(job).status is Status.COMPLETE
+    assert len(newcomer.demo.wait_for("interrupt")) == 1
+
+
+def test_a_commit_that_was_not_heard_of_keeps_its_picture(worker: Worker) -> None:
+    job = worker.job()
+    worker.bench.store.complete = deaf(worker.bench.store.complete)  # type: ignore[method-assign]
+    worker.wake_up()
+    done = worker.row(job)
+    assert done.status is Status.COMPLETE
+    assert worker.pictures() == [done.image_name]
+
+
+def test_a_claim_that_was_not_heard_of_is_given_back_without_a_death(worker: Worker) -> None:
+    job = worker.job()
+    worker.bench.store.claim = deaf(worker.bench.store.claim)  # type: ignore[method-assign]
+    worker.wake_up()
+    assert worker.row(job).status is Status.PROCESSING
+    worker.wake_up()
+    done = worker.row(job)
+    assert (done.status, done.attempt, done.deaths) == (Status.COMPLETE, 2, 0)
+    assert len(worker.demo.wait_for("arrive")) == 1
+
+
+def test_a_job_that_another_took_keeps_nothing_of_ours(worker: Worker) -> None:
+    worker.demo.settings(job_seconds=1)
+    job = worker.job()
+
+    def take() -> None:
+        worker.demo.wait_for("start")
+        worker.store.put_back(worker.row(job), deaths=1)
+
+    worker.wake_up(meanwhile=take)
+    assert worker.row(job).status is Status.QUEUED
+    assert not worker.pictures()
+    assert worker.demo.wait_for("end")[0]["outcome"] == "interrupted"
+
+
+def test_a_forge_that_another_took_is_no_longer_drawn_with(worker: Worker) -> None:
+    worker.demo.settings(job_seconds=5)
+    job = worker.job()
+
+    def take() -> None:
+        worker.demo.wait_for("start")
+        worker.steal_forge(seconds=2)
+
+    worker.wake_up(meanwhile=take)
+    assert (worker.row(job).status, worker.row(job).deaths) == (Status.QUEUED, 0)
+    assert not worker.pictures()
+
+
+def test_a_job_that_breaks_the_worker_is_told_as_internal(worker: Worker) -> None:
+    job = stored_job(worker.store, params={**SMALL, "steps": "many"})
+    worker.wake_up()
+    assert (worker.row(job).status, worker.row(job).error_code) == (Status.ERROR, "internal")
+    assert not worker.demo.log()["counts"].get("arrive")
+
+
+def test_only_a_boot_that_is_dead_is_succeeded(worker: Worker, make_worker: Callable[..., Worker]) -> None:
+    name, forge = worker.bench.claimant.worker, worker.bench.claimant.forge
+    dead = Claimant(name, this_boot().rsplit("/", 3)[0] + "/999999999/1.00/dead", forge)
+    living = Claimant(name, this_boot(), forge + "/other")
+    for claimant in (dead, living):
+        worker.job()
+        assert worker.store.hold_forge(claimant, lease_s=30)
+        assert worker.store.claim(claimant, lease_s=30)
+    make_worker().runner.takeover.ensure()
+    expired = {job.boot_id for job in worker.store.processing() if job.lease_until and job.lease_until < job.updated_at}
+    assert expired == {dead.boot_id}
