@@ -24,7 +24,7 @@ def problem(status: int, code: str, retry_after: str | None = None, **more: Any)
     """Return an error as the contract shapes it."""
     lang = "tr" if request.accept_languages.best == "tr" else "en"
     detail = TEXTS[code][lang].format(limit=3, seconds=180)
-    body = {"type": f"/docs#{code}", "title": code, "status": status, "detail": detail, "code": code, **more}
+    body = {"type": f"/docs#{code}", "title": detail, "status": status, "detail": detail, "code": code, **more}
     answer = Response(json.dumps(body), status, content_type="application/problem+json")
     if retry_after:
         answer.headers["Retry-After"] = retry_after

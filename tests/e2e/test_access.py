@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import ViewportSize, expect
 
 from tests.e2e import scenes_apart  # noqa: F401  # adds its states to SCENES
 from tests.e2e.conftest import OpenStudio
@@ -18,6 +18,7 @@ RUN_AXE = """async () => {
   const told = (found) => found.flatMap((rule) => rule.nodes.map(words(rule)));
   return [...told(violations), ...told(incomplete)];
 }"""
+PHONE: ViewportSize = {"width": 390, "height": 844}
 NO_SIDEWAYS = (
     "() => [document.documentElement, document.body, document.querySelector('main')].map((it) => it.scrollWidth)"
 )
@@ -33,7 +34,7 @@ def axe() -> str:
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_axe_finds_nothing(new_studio: OpenStudio, axe: str, name: str) -> None:
+def test_axe_finds_nothing_and_a_phone_never_scrolls_sideways(new_studio: OpenStudio, axe: str, name: str) -> None:
     studio = new_studio(reduced_motion="reduce")
     SCENES[name](studio)
     studio.page.evaluate(axe)
@@ -45,17 +46,12 @@ def test_axe_finds_nothing(new_studio: OpenStudio, axe: str, name: str) -> None:
             found[lang, scheme] = studio.page.evaluate(RUN_AXE)
         studio.page.evaluate(SWITCH_LANGUAGE)
     assert found == {(lang, scheme): [] for lang in ("en", "tr") for scheme in ("light", "dark")}
-
-
-@pytest.mark.parametrize("name", SCENES)
-def test_a_phone_never_scrolls_sideways(new_studio: OpenStudio, name: str) -> None:
-    studio = new_studio(viewport={"width": 390, "height": 844}, locale="tr-TR", is_mobile=True, has_touch=True)
-    SCENES[name](studio)
-    assert max(studio.page.evaluate(NO_SIDEWAYS)) <= 390
+    studio.page.set_viewport_size(PHONE)
+    assert max(studio.page.evaluate(NO_SIDEWAYS)) <= PHONE["width"]
 
 
 def test_on_a_phone_the_status_of_a_job_is_in_view(new_studio: OpenStudio) -> None:
-    studio = new_studio(viewport={"width": 390, "height": 844})
+    studio = new_studio(viewport=PHONE)
     studio.open()
     studio.ask(LIGHTHOUSE)
     studio.server.world.progress(studio.only_job(), 40)
@@ -64,7 +60,7 @@ def test_on_a_phone_the_status_of_a_job_is_in_view(new_studio: OpenStudio) -> No
 
 
 def test_on_a_phone_the_conversations_are_a_drawer(new_studio: OpenStudio) -> None:
-    studio = new_studio(viewport={"width": 390, "height": 844})
+    studio = new_studio(viewport=PHONE)
     studio.server.world.submit("local", FOREST)
     studio.server.world.submit("local", LIGHTHOUSE)
     studio.open()

@@ -174,3 +174,15 @@ def test_a_double_click_and_a_double_enter_make_one_job(studio: Studio) -> None:
     studio.composer.press("Enter")
     expect(studio.turns.last).to_contain_text("2 of 2")
     assert [job["prompt"] for job in studio.server.world.jobs.values()] == [LIGHTHOUSE, FOREST]
+
+
+def test_prompts_typed_faster_than_they_are_answered_all_arrive_in_order(studio: Studio) -> None:
+    studio.server.trouble.lag_s["/image/generate"] = 0.2
+    studio.open()
+    for prompt in (LIGHTHOUSE, FOREST, ROBOT):
+        studio.ask(prompt)
+    expect(studio.turns).to_have_count(3)
+    expect(studio.turns.last).to_contain_text("3 of 3")
+    jobs = studio.server.world.jobs.values()
+    assert [job["prompt"] for job in jobs] == [LIGHTHOUSE, FOREST, ROBOT]
+    assert len({job["conversation_id"] for job in jobs}) == 1

@@ -3,6 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Composer } from '../src/components/Composer';
 import { nearest } from '../src/components/SettingsFields';
+import { startTab } from '../src/presence/tab';
 import { useChatStore } from '../src/stores/chatStore';
 import { useComposerStore } from '../src/stores/composerStore';
 import { useConnectionStore } from '../src/stores/connectionStore';
@@ -38,7 +39,7 @@ beforeEach(() => {
   vi.stubGlobal('fetch', fetched);
   useImageJobsStore.getState().reset();
   useChatStore.getState().reset();
-  useComposerStore.setState({ draft: '', settings: {}, notice: null, sending: false });
+  useComposerStore.setState({ draft: '', settings: {}, notice: null });
   useConnectionStore.setState({ online: true, phase: 'open' });
   useSessionStore.setState({ state: 'signed_in', me: { ...me, roles: [] } });
   render(<Composer />);
@@ -49,7 +50,7 @@ describe('the composer', () => {
     answers(202, job());
     await userEvent.type(prompt(), '  a boat {Enter}');
     await waitFor(() => expect(submissions()).toHaveLength(1));
-    expect(submissions()[0]).toMatchObject({ body: { prompt: 'a boat', locale: 'en' }, key: expect.stringMatching(/^[\w-]{36}$/) as string });
+    expect(submissions()[0]).toMatchObject({ body: { prompt: 'a boat', locale: 'en' }, key: expect.stringMatching(/^[0-9a-f]{32}$/) as string });
     expect(prompt()).toHaveValue('');
   });
 
@@ -79,7 +80,7 @@ describe('the composer', () => {
   });
 
   it('brings the text back and counts down when the line is full', async () => {
-    answers(429, { code: 'queue_full', detail: 'x' }, { 'Retry-After': '40' });
+    answers(429, { code: 'queue_full', title: 'The line is full.' }, { 'Retry-After': '40' });
     await userEvent.type(prompt(), 'a boat{Enter}');
     await screen.findByRole('alert');
     expect(prompt()).toHaveValue('a boat');
@@ -88,9 +89,20 @@ describe('the composer', () => {
     expect(useChatStore.getState().pending).toEqual([]);
   });
 
+  it('sends what is asked meanwhile afterwards, into the conversation the first began', async () => {
+    let answer: (response: Response) => void = () => undefined;
+    next.push(() => new Promise((resolve) => (answer = resolve)));
+    answers(202, job({ job_id: 'b', message_id: 4 }));
+    await userEvent.type(prompt(), 'first{Enter}second{Enter}');
+    expect(submissions()).toHaveLength(1);
+    answer(new Response(JSON.stringify(job())));
+    await waitFor(() => expect(submissions()).toHaveLength(2));
+    expect(submissions().map(({ body }) => body['conversation_id'])).toEqual([undefined, 'c']);
+  });
+
   it('names every fault of a refused request', async () => {
     const errors = [{ field: 'steps', message: 'At most 150.' }];
-    answers(422, { code: 'invalid_request', detail: 'x', errors });
+    answers(422, { code: 'invalid_request', title: 'The request is not valid.', errors });
     await userEvent.type(prompt(), 'a boat{Enter}');
     await screen.findByText('Steps');
     expect(document.body.textContent).toContain('At most 150.');
@@ -100,7 +112,7 @@ describe('the composer', () => {
   it('keeps on screen what may or may not have arrived, under the same key', async () => {
     for (let lost = 0; lost < 3; lost += 1) next.push(() => Promise.reject(new TypeError('network')));
     await userEvent.type(prompt(), 'a boat{Enter}');
-    await waitFor(() => expect(useChatStore.getState().pending[0]?.failure).toBe('network'), { timeout: 4000 });
+    await waitFor(() => expect(useChatStore.getState().pending[0]?.failure?.code).toBe('network'), { timeout: 4000 });
     expect(new Set(submissions().map(({ key }) => key))).toEqual(new Set([useChatStore.getState().pending[0]?.key]));
   });
 
@@ -129,6 +141,35 @@ describe('the composer', () => {
     fireEvent.change(prompt(), { target: { value: 'x'.repeat(2003) } });
     expect(document.body.textContent).toContain('3 characters too many');
     expect(screen.getByRole('button', { name: 'Create picture' })).toBeDisabled();
+  });
+});
+
+describe('a ready picture', () => {
+  const shown = vi.fn<(title: string, options: { body: string }) => void>();
+
+  beforeEach(() => {
+    shown.mockClear();
+    class Note extends EventTarget {
+      static readonly permission = 'granted';
+      constructor(title: string, options: { body: string }) {
+        super();
+        shown(title, options);
+      }
+    }
+    vi.stubGlobal('Notification', Note);
+  });
+
+  it.each([
+    [true, 1],
+    [false, 0],
+  ])('is told to who has another tab in front of it (%s)', (hidden, times) => {
+    vi.spyOn(document, 'hidden', 'get').mockReturnValue(hidden);
+    const stop = startTab();
+    const { upsertFromServer } = useImageJobsStore.getState();
+    upsertFromServer([job({ status: 'processing', stage: 'sampling', attempt: 1, version: 2 })]);
+    upsertFromServer([job({ status: 'complete', stage: null, attempt: 1, version: 3 })]);
+    stop();
+    expect(shown).toHaveBeenCalledTimes(times);
   });
 });
 

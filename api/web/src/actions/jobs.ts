@@ -50,7 +50,7 @@ export async function retry(job: Job): Promise<string | null> {
 
 function tell(error: unknown): string {
   const { error: sentence } = currentWords();
-  const text = error instanceof ApiError ? sentence(error.code, error.detail) : sentence('internal', null);
+  const text = error instanceof ApiError ? sentence(error.code, error.said) : sentence('internal', null);
   announce(text);
   return text;
 }

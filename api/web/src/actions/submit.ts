@@ -9,7 +9,7 @@ import { ApiError } from '../api/client';
 import { generate } from '../api/routes';
 import type { GenerateRequest, GenerationParams, Job } from '../api/types';
 import { currentWords } from '../i18n';
-import type { PendingTurn } from '../stores/chatLogic';
+import type { Home, PendingTurn } from '../stores/chatLogic';
 import { openConversationId, useChatStore } from '../stores/chatStore';
 import { type Settings, useComposerStore } from '../stores/composerStore';
 import { noticeNewJobs, openConversation } from './conversations';
@@ -19,23 +19,30 @@ const UNCERTAIN = new Set(['network', 'timeout', 'internal']);
 const DEFAULT_WAIT_S = 5;
 const PAUSES_MS = [300, 1500];
 
-/** Send what the composer holds; does nothing while a submission is on its way or not allowed. */
+/** Ends when everything sent so far is answered: one after the other, in the order of the clicks. */
+let answered: Promise<void> = Promise.resolve();
+/** The conversation that the first answer will begin, shared by all that is asked before it. */
+let unborn: Home = { conversationId: null };
+
+/** Send what the composer holds, unless it is not allowed right now. */
 export async function submitDraft(): Promise<void> {
-  const { draft, settings, sending, notice } = useComposerStore.getState();
+  const { draft, settings, notice } = useComposerStore.getState();
   const prompt = draft.trim();
-  if (!prompt || sending || (notice?.until ?? 0) > Date.now()) return;
+  if (!prompt || (notice?.until ?? 0) > Date.now()) return;
+  useComposerStore.getState().setDraft('');
   await submit(prompt, settings);
 }
 
 /** The same picture again, with another seed. */
 export async function regenerate(job: Job): Promise<void> {
-  if (useComposerStore.getState().sending) return;
+  const { pending } = useChatStore.getState();
+  if (pending.some((turn) => turn.failure === null && turn.request.prompt === job.prompt)) return;
   await submit(job.prompt, { ...requestable(job.params), seed: -1 });
 }
 
 export async function resend(turn: PendingTurn): Promise<void> {
   useChatStore.getState().failPending(turn.key, null);
-  await send(turn, '');
+  await send(turn);
 }
 
 /** Bring a job's prompt and settings back into the composer. */
@@ -48,27 +55,29 @@ export function reuse(job: Job, withSeed: boolean): void {
 }
 
 async function submit(prompt: string, settings: Settings): Promise<void> {
-  const conversationId = openConversationId(useChatStore.getState());
-  const { lang } = currentWords();
-  const request: GenerateRequest = { prompt, ...settings, locale: lang, ...(conversationId ? { conversation_id: conversationId } : {}) };
-  const turn: PendingTurn = { key: crypto.randomUUID(), request, conversationId, failure: null };
-  const draft = useComposerStore.getState().draft;
-  const fromDraft = draft.trim() === prompt;
+  const request: GenerateRequest = { prompt, ...settings, locale: currentWords().lang };
+  const turn: PendingTurn = { key: newKey(), request, home: homeOfView(), failure: null };
   useChatStore.getState().addPending(turn);
-  if (fromDraft) useComposerStore.getState().setDraft('');
-  await send(turn, fromDraft ? draft : '');
+  answered = answered.then(() => send(turn));
+  await answered;
 }
 
-async function send(turn: PendingTurn, draft: string): Promise<void> {
-  const composer = useComposerStore.getState();
-  composer.setSending(true);
-  composer.setNotice(null);
+function homeOfView(): Home {
+  const open = openConversationId(useChatStore.getState());
+  if (open !== null) return { conversationId: open };
+  if (unborn.conversationId !== null) unborn = { conversationId: null };
+  return unborn;
+}
+
+async function send(turn: PendingTurn): Promise<void> {
+  useComposerStore.getState().setNotice(null);
+  // decided once: under one key the body must stay what it was
+  turn.request.conversation_id ??= turn.home.conversationId ?? undefined;
   try {
     accepted(turn, await insist(turn));
   } catch (error) {
-    refused(turn, error instanceof ApiError ? error : new ApiError('internal', 0), draft);
+    refused(turn, error instanceof ApiError ? error : new ApiError('internal', 0));
   } finally {
-    composer.setSending(false);
     takeOvertaking();
   }
 }
@@ -92,30 +101,28 @@ function pause(ms: number): Promise<void> {
 }
 
 function accepted(turn: PendingTurn, job: Job): void {
-  const view = useChatStore.getState().view;
-  const stillThere = turn.conversationId === null ? view.kind !== 'conversation' : false;
-  useChatStore.getState().accept(turn.key, job);
-  if (stillThere) openConversation(job.conversation_id);
+  const chat = useChatStore.getState();
+  const begins = turn.home.conversationId === null && chat.view.kind !== 'conversation';
+  turn.home.conversationId = job.conversation_id;
+  chat.accept(turn.key, job);
+  if (begins) openConversation(job.conversation_id);
   takeJobs([job]);
   noticeNewJobs([job], openConversationId(useChatStore.getState()));
 }
 
-function refused(turn: PendingTurn, error: ApiError, draft: string): void {
+function refused(turn: PendingTurn, error: ApiError): void {
   const chat = useChatStore.getState();
-  if (UNCERTAIN.has(error.code)) {
-    const arrived = overtakenBy(turn.request.prompt);
-    return arrived ? accepted(turn, arrived) : chat.failPending(turn.key, error.code);
-  }
-  chat.dropPending(turn.key);
   const composer = useComposerStore.getState();
-  if (draft && !composer.draft) composer.setDraft(draft);
-  composer.setNotice({
-    code: error.code,
-    detail: error.detail,
-    faults: error.faults,
-    since: Date.now(),
-    until: waitUntil(error),
-  });
+  const arrived = UNCERTAIN.has(error.code) ? overtakenBy(turn.request.prompt) : undefined;
+  if (arrived) return accepted(turn, arrived);
+  // only an empty composer can take the text back
+  if (UNCERTAIN.has(error.code) || composer.draft) chat.failPending(turn.key, { code: error.code, said: error.said });
+  else {
+    chat.dropPending(turn.key);
+    composer.setDraft(turn.request.prompt);
+  }
+  if (UNCERTAIN.has(error.code)) return;
+  composer.setNotice({ code: error.code, said: error.said, faults: error.faults, since: Date.now(), until: waitUntil(error) });
 }
 
 function waitUntil({ status, extra }: ApiError): number | null {
@@ -140,4 +147,9 @@ const REQUESTABLE = [
 function requestable(params: Job['params']): Settings {
   const named = REQUESTABLE.filter((name) => params[name] !== undefined && params[name] !== null && params[name] !== '');
   return Object.fromEntries(named.map((name) => [name, params[name]])) as Settings;
+}
+
+/** Not `randomUUID`: browsers keep that for https and localhost, and a trusted network has neither. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

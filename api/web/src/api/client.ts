@@ -12,7 +12,8 @@ export class ApiError extends Error {
   constructor(
     readonly code: ClientCode,
     readonly status: number,
-    readonly detail: string | null = null,
+    /** The server's sentence, in the page's language. */
+    readonly said: string | null = null,
     readonly faults: readonly { field: string; message: string }[] = [],
     readonly extra: { retryAfterS?: number | undefined; loginUrl?: string | undefined; requestId?: string | undefined } = {},
   ) {
@@ -71,7 +72,7 @@ async function bodyOf(response: Response): Promise<unknown> {
 
 async function errorOf(response: Response): Promise<ApiError> {
   const problem = (await response.json().catch(() => null)) as Partial<Problem> | null;
-  return new ApiError(problem?.code ?? codeOf(response.status), response.status, problem?.detail ?? null, problem?.errors ?? [], {
+  return new ApiError(problem?.code ?? codeOf(response.status), response.status, problem?.title ?? null, problem?.errors ?? [], {
     retryAfterS: retryAfter(response.headers.get('Retry-After')),
     loginUrl: safeLogin(problem?.login_url),
     requestId: response.headers.get('X-Request-Id') ?? undefined,

@@ -47,12 +47,11 @@ export function Composer() {
   );
 }
 
-type Blocked = 'offline' | 'signed_out' | 'waiting' | 'too_long' | 'busy' | null;
+type Blocked = 'offline' | 'signed_out' | 'waiting' | 'too_long' | null;
 
 /** Why nothing can be sent right now, or null. */
 function useBlocked(): Blocked {
   const until = useComposerStore((state) => state.notice?.until ?? null);
-  const sending = useComposerStore((state) => state.sending);
   const online = useConnectionStore((state) => state.online);
   const session = useSessionStore((state) => state.state);
   const now = useNow(until !== null);
@@ -60,8 +59,7 @@ function useBlocked(): Blocked {
   if (session === 'expired' || session === 'signed_out') return 'signed_out';
   if (!online) return 'offline';
   if (over) return 'too_long';
-  if (until !== null && until > now) return 'waiting';
-  return sending ? 'busy' : null;
+  return until !== null && until > now ? 'waiting' : null;
 }
 
 function PromptField({ onSend }: { onSend: () => void }) {
@@ -111,14 +109,12 @@ function CharsLeft() {
 function SendButton({ blocked }: { blocked: Blocked }) {
   const { t } = useWords();
   const empty = useComposerStore((state) => state.draft.trim() === '');
-  const label = blocked === 'busy' ? t.sendingNow : t.send;
   return (
     <button
       type="submit"
       className="send"
-      aria-label={label}
-      title={label}
-      aria-busy={blocked === 'busy'}
+      aria-label={t.send}
+      title={t.send}
       disabled={empty || blocked !== null}
     >
       <Icon name="send" />

@@ -24,7 +24,7 @@ function NoticeLine({ notice }: { notice: Notice }) {
     <div className="notice">
       <Icon name="alert" />
       <div className="notice-text">
-        <p role="alert">{error(notice.code, notice.detail)}</p>
+        <p role="alert">{error(notice.code, notice.said)}</p>
         {notice.faults.map((fault) => (
           <p key={fault.field + fault.message}>
             <strong>{fieldName(t, fault.field)}</strong> {fault.message}

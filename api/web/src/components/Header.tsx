@@ -48,7 +48,7 @@ function DemoBadge() {
   const demo = useComposerStore((state) => state.options?.demo === true);
   return demo ? (
     <p className="demo-badge" title={t.demoExplained}>
-      {t.demo}
+      {t.demo} <span className="demo-word">{t.demoRenderer}</span>
     </p>
   ) : null;
 }

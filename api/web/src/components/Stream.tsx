@@ -21,7 +21,7 @@ export function useTurns() {
   const pending = useChatStore((state) => state.pending);
   const keys = useChatStore((state) => state.keys);
   return useMemo(() => {
-    const here = pending.filter((turn) => turn.conversationId === open);
+    const here = pending.filter((turn) => turn.home.conversationId === open);
     return turnsOf(messages, here, keys);
   }, [messages, pending, keys, open]);
 }

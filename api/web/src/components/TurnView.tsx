@@ -3,7 +3,7 @@ import { m } from 'framer-motion';
 import { memo } from 'react';
 import { resend } from '../actions/submit';
 import { useWords } from '../i18n';
-import type { PendingTurn, Turn } from '../stores/chatLogic';
+import type { Failure, PendingTurn, Turn } from '../stores/chatLogic';
 import { useChatStore } from '../stores/chatStore';
 import { Button } from './Button';
 import { Icon } from './Icon';
@@ -53,7 +53,7 @@ function PendingPart({ pending }: { pending: PendingTurn }) {
   );
 }
 
-function UnsentCard({ pending, failure }: { pending: PendingTurn; failure: string }) {
+function UnsentCard({ pending, failure }: { pending: PendingTurn; failure: Failure }) {
   const { t, error } = useWords();
   const drop = (): void => useChatStore.getState().dropPending(pending.key);
   return (
@@ -61,7 +61,7 @@ function UnsentCard({ pending, failure }: { pending: PendingTurn; failure: strin
       <div className="ended-text" role="alert">
         <Icon name="alert" />
         <p>
-          {t.notSent} {error(failure, null)}
+          {t.notSent} {error(failure.code, failure.said)}
         </p>
       </div>
       <div className="ended-actions">

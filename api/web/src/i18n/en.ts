@@ -24,7 +24,8 @@ export const en = {
   themeDark: 'dark',
   notifyOff: 'Tell me when a picture is ready',
   notifyOn: 'You will be told when a picture is ready',
-  demo: 'Demo renderer',
+  demo: 'Demo',
+  demoRenderer: 'renderer',
   demoExplained: 'No image server is set up: a built-in stand-in draws these pictures.',
 
   // empty and loading
@@ -50,7 +51,6 @@ export const en = {
   promptLabel: 'Prompt',
   promptPlaceholder: 'Describe a picture…',
   send: 'Create picture',
-  sendingNow: 'Sending',
   sendHint: 'Enter to create, Shift + Enter for a new line',
   charsLeft: (n: string) => `${n} characters left`,
   charsOver: (n: string) => `${n} characters too many`,

@@ -26,7 +26,8 @@ export const tr: Dictionary = {
   themeDark: 'koyu',
   notifyOff: 'Görsel hazır olunca haber ver',
   notifyOn: 'Görsel hazır olunca haber verilecek',
-  demo: 'Demo çizici',
+  demo: 'Demo',
+  demoRenderer: 'çizici',
   demoExplained: 'Görsel sunucusu ayarlı değil: bu görselleri yerleşik bir vekil çiziyor.',
 
   // empty and loading
@@ -52,7 +53,6 @@ export const tr: Dictionary = {
   promptLabel: 'İstem',
   promptPlaceholder: 'Bir görsel tarif edin…',
   send: 'Görsel oluştur',
-  sendingNow: 'Gönderiliyor',
   sendHint: 'Oluşturmak için Enter, yeni satır için Shift + Enter',
   charsLeft: (n) => `${n} karakter kaldı`,
   charsOver: (n) => `${n} karakter fazla`,

@@ -7,13 +7,24 @@
 import type { GenerateRequest, Job, Message } from '../api/types';
 import { isTerminal, newerOfMessage } from './mergeJob';
 
+/** The conversation a turn belongs to; null until its first answer has begun it. */
+export interface Home {
+  conversationId: string | null;
+}
+
+/** An error's code, and what the server said about it, if it was the server. */
+export interface Failure {
+  code: string;
+  said: string | null;
+}
+
 /** A submission the server has not answered yet, or that never reached it. */
 export interface PendingTurn {
   key: string;
   request: GenerateRequest;
-  conversationId: string | null;
-  /** Null while it is being sent. */
-  failure: string | null;
+  home: Home;
+  /** Why it could not be sent; null while it is being sent. */
+  failure: Failure | null;
 }
 
 export interface Turn {

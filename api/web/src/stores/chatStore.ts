@@ -6,7 +6,7 @@
  */
 import { create } from 'zustand';
 import type { Conversation, Job, Message } from '../api/types';
-import { mergeMessages, type PendingTurn, withJob } from './chatLogic';
+import { type Failure, mergeMessages, type PendingTurn, withJob } from './chatLogic';
 
 /** `auto`: nobody has chosen yet, the newest conversation is opened as soon as there is one. */
 export type View = { kind: 'auto' } | { kind: 'new' } | { kind: 'conversation'; id: string };
@@ -36,7 +36,7 @@ interface Actions {
   addMessages: (id: string, messages: readonly Message[], hasMore?: boolean) => void;
   takeJobs: (jobs: readonly Job[]) => void;
   addPending: (turn: PendingTurn) => void;
-  failPending: (key: string, failure: string | null) => void;
+  failPending: (key: string, failure: Failure | null) => void;
   dropPending: (key: string) => void;
   /** The server accepted: the pending turn becomes the job's message. */
   accept: (key: string, job: Job) => void;

@@ -9,7 +9,7 @@ import type { GenerationParams, Options } from '../api/types';
 
 export interface Notice {
   code: string;
-  detail: string | null;
+  said: string | null;
   faults: readonly { field: string; message: string }[];
   since: number;
   /** When sending is allowed again; null when it is allowed already. */
@@ -23,14 +23,12 @@ interface Store {
   settings: Settings;
   options: Options | null;
   notice: Notice | null;
-  sending: boolean;
   setDraft: (draft: string) => void;
   /** Undefined takes the server's default again. */
   setSettings: (change: Settings) => void;
   resetSettings: () => void;
   setOptions: (options: Options) => void;
   setNotice: (notice: Notice | null) => void;
-  setSending: (sending: boolean) => void;
 }
 
 const DRAFT_KEY = 'forgeline:draft';
@@ -41,7 +39,6 @@ export const useComposerStore = create<Store>()((set) => ({
   settings: readSettings(),
   options: null,
   notice: null,
-  sending: false,
   setDraft: (draft) => {
     read(() => sessionStorage.setItem(DRAFT_KEY, draft));
     set({ draft });
@@ -50,7 +47,6 @@ export const useComposerStore = create<Store>()((set) => ({
   resetSettings: () => set({ settings: kept({}) }),
   setOptions: (options) => set({ options }),
   setNotice: (notice) => set({ notice }),
-  setSending: (sending) => set({ sending }),
 }));
 
 /** The settings as a request names them: only what differs from nothing at all. */
