@@ -1,0 +1,264 @@
+"""The clock's duties on a real database and Redis: rescue, reconciliation, the guard, what is overdue."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from beat.app import schedule
+from beat.duties import Duties, compose
+from beat.reconcile import reconcile
+from beat.rescue import expire_waiting_jobs, finish_overdue_cancels, rescue_orphaned_jobs
+from beat.stuck import cleanup_stuck_image_jobs
+from shared import redis_link
+from shared.domain.jobs import Job, Stage, Status
+from shared.queues import GPU_QUEUE
+from shared.redis_keys import EPOCH, LINE
+from shared.settings import Settings
+from shared.store import Claimant, Store
+from shared.store.connected import driver_url
+from tests.builders import ADMIN, stored_job
+
+GPU = Claimant("gpu1@host", "boot", "http://forge")
+OVER_S = -1.0
+
+
+@pytest.fixture
+def make_duties(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Duties]]:
+    """Make the collaborators of a maintenance worker with the settings a test names."""
+    made: list[Duties] = []
+
+    def make(**settings: str) -> Duties:
+        wanted = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
+        short = {"LEASE_S": "1", "HEARTBEAT_S": "0.001"}
+        made.append(compose(Settings.from_env(wanted | short | settings, while_up=False)))
+        return made[-1]
+
+    yield make
+    for duties in made:
+        duties.store.close()
+
+
+@pytest.fixture
+def duties(make_duties: Callable[..., Duties]) -> Duties:
+    """A maintenance worker with the usual settings."""
+    return make_duties()
+
+
+def claimed(store: Store, *, lease_s: float = 30) -> Job:
+    """Store a job and claim it."""
+    stored_job(store)
+    change = store.claim(GPU, lease_s=lease_s)
+    assert change is not None
+    return change.job
+
+
+def row(store: Store, job: Job) -> Job:
+    """Return the job as it is now."""
+    found = store.job(job.job_id)
+    assert found is not None
+    return found
+
+
+def execute(duties: Duties, statement: str) -> None:
+    """Change the database behind everybody's back."""
+    engine = create_engine(driver_url(str(duties.settings.database_url)))
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_a_dead_workers_job_stands_at_its_old_place_again(duties: Duties, store: Store) -> None:
+    dead, waiting = claimed(store, lease_s=OVER_S), stored_job(store)
+    assert rescue_orphaned_jobs(duties) == 1
+    back = row(store, dead)
+    assert (back.status, back.stage, back.progress, back.deaths) == (Status.QUEUED, Stage.WAITING, 0, 1)
+    assert [line[0] for line in store.waiting_scores()] == [dead.job_id, waiting.job_id]
+    assert duties.bell.unheard() == 1
+    assert store.complete(dead, image_name="late.png", params={}) is None
+
+
+def test_a_living_workers_job_is_not_touched(duties: Duties, store: Store) -> None:
+    job = claimed(store)
+    assert rescue_orphaned_jobs(duties) == 0
+    assert row(store, job).attempt == 1
+
+
+def test_a_lease_that_was_renewed_in_time_holds(duties: Duties, store: Store) -> None:
+    job = claimed(store, lease_s=OVER_S)
+    assert store.renew_lease(job, lease_s=30)
+    assert rescue_orphaned_jobs(duties) == 0
+
+
+def test_a_database_that_just_came_back_gives_the_living_time_to_renew(
+    make_duties: Callable[..., Duties], store: Store
+) -> None:
+    claimed(store, lease_s=OVER_S)
+    patient = make_duties(HEARTBEAT_S="1000000", LEASE_S="3000000")
+    assert rescue_orphaned_jobs(patient) == 0
+
+
+def test_ten_rescues_at_once_count_one_death(duties: Duties, store: Store) -> None:
+    jobs = [claimed(store, lease_s=OVER_S) for _ in range(5)]
+    with ThreadPoolExecutor(10) as pool:
+        rescued = sum(pool.map(lambda _: rescue_orphaned_jobs(duties), range(10)))
+    assert rescued == len(jobs)
+    assert {row(store, job).deaths for job in jobs} == {1}
+
+
+def test_the_third_death_is_the_last(duties: Duties, store: Store) -> None:
+    job = stored_job(store)
+    for _ in range(3):
+        assert store.claim(GPU, lease_s=OVER_S)
+        rescue_orphaned_jobs(duties)
+    lost = row(store, job)
+    assert (lost.status, lost.error_code, lost.deaths, lost.retryable) == (Status.ERROR, "worker_lost", 3, True)
+
+
+def test_a_cancelled_job_of_a_dead_worker_ends(duties: Duties, store: Store) -> None:
+    job = claimed(store, lease_s=OVER_S)
+    store.cancel_job(job.job_id, ADMIN)
+    rescue_orphaned_jobs(duties)
+    assert row(store, job).status is Status.CANCELLED
+
+
+def test_what_redis_lost_is_built_anew_and_a_second_look_finds_nothing(duties: Duties, store: Store) -> None:
+    jobs = [stored_job(store) for _ in range(5)]
+    assert duties.index.job_ids() is None
+    assert reconcile(duties) > 0
+    assert duties.index.job_ids() == [job.job_id for job in jobs]
+    assert duties.index.epoch() == store.line_state().epoch
+    assert reconcile(duties) == 0
+
+
+def test_an_index_that_differs_is_mended_place_by_place(duties: Duties, store: Store, redis_url: str) -> None:
+    jobs = [stored_job(store) for _ in range(4)]
+    reconcile(duties)
+    redis = redis_link.connect(redis_url)
+    redis.zadd(LINE, {"ghost": 1, jobs[3].job_id: 2})
+    redis.zrem(LINE, jobs[1].job_id)
+    assert reconcile(duties) == 3
+    assert duties.index.job_ids() == [job.job_id for job in jobs]
+    redis.close()
+
+
+def test_a_redis_that_came_back_with_old_data_is_not_believed(duties: Duties, store: Store, redis_url: str) -> None:
+    stored_job(store)
+    reconcile(duties)
+    redis = redis_link.connect(redis_url)
+    redis.set(EPOCH, "of a week ago")
+    reconcile(duties)
+    assert duties.index.epoch() == store.line_state().epoch != "of a week ago"
+    redis.close()
+
+
+def test_missing_wake_ups_are_rung_once_for_every_worker_that_could_hear(duties: Duties, store: Store) -> None:
+    for _ in range(5):
+        stored_job(store)
+    reconcile(duties)
+    assert duties.bell.unheard() == 1
+    reconcile(duties)
+    assert duties.bell.unheard() == 1
+
+
+def test_a_paused_line_is_not_rung_for(duties: Duties, store: Store) -> None:
+    stored_job(store)
+    store.pause()
+    reconcile(duties)
+    assert duties.bell.unheard() == 0
+
+
+def test_without_redis_there_is_nothing_to_reconcile_with(make_duties: Callable[..., Duties], store: Store) -> None:
+    stored_job(store)
+    assert reconcile(make_duties(REDIS_URL="redis://127.0.0.1:1/0")) == 0
+
+
+def test_one_of_two_reconciliations_at_once_steps_back(duties: Duties, store: Store) -> None:
+    stored_job(store)
+    with store.sweep_lock("reconcile") as mine:
+        assert mine
+        assert reconcile(duties) == 0
+    assert reconcile(duties) > 0
+
+
+def test_a_held_job_expires_and_a_paused_one_does_not(make_duties: Callable[..., Duties], store: Store) -> None:
+    duties = make_duties(QUEUE_TTL_S="60")
+    held, paused = stored_job(store), stored_job(store)
+    execute(duties, f"UPDATE jobs SET created_at = now() - interval '90 s' WHERE job_id = '{held.job_id}'")
+    execute(
+        duties,
+        f"UPDATE jobs SET created_at = now() - interval '90 s', paused_s_before = -40 WHERE job_id = '{paused.job_id}'",
+    )
+    assert expire_waiting_jobs(duties) == 1
+    ended = row(store, held)
+    assert (ended.status, ended.error_code, ended.retryable) == (Status.ERROR, "expired", True)
+    assert row(store, paused).status is Status.QUEUED
+
+
+def test_a_pause_that_still_lasts_does_not_count_either(make_duties: Callable[..., Duties], store: Store) -> None:
+    duties = make_duties(QUEUE_TTL_S="60")
+    stored_job(store)
+    store.pause()
+    execute(duties, "UPDATE line_state SET paused_at = now() - interval '80 s'")
+    execute(duties, "UPDATE jobs SET created_at = now() - interval '90 s'")
+    assert expire_waiting_jobs(duties) == 0
+
+
+def test_without_a_limit_nothing_expires(make_duties: Callable[..., Duties], store: Store) -> None:
+    duties = make_duties(QUEUE_TTL_S="0")
+    stored_job(store)
+    execute(duties, "UPDATE jobs SET created_at = now() - interval '900 days'")
+    assert expire_waiting_jobs(duties) == 0
+
+
+def test_a_cancel_that_nobody_honoured_is_carried_out_by_the_clock(duties: Duties, store: Store) -> None:
+    asked, other = claimed(store), claimed(store)
+    store.cancel_job(asked.job_id, ADMIN)
+    assert finish_overdue_cancels(duties) == 0
+    assert finish_overdue_cancels(duties, within_s=0) == 1
+    assert (row(store, asked).status, row(store, other).status) == (Status.CANCELLED, Status.PROCESSING)
+    assert store.complete(asked, image_name="late.png", params={}) is None
+
+
+def test_a_silent_job_is_stuck_and_a_loading_forge_may_be_silent_for_longer(
+    make_duties: Callable[..., Duties], store: Store
+) -> None:
+    duties = make_duties(STUCK_AFTER_S="60", FORGE_LOAD_TIMEOUT_S="600")
+    silent, loading, alive = (claimed(store) for _ in range(3))
+    store.note_alive(loading, forge_loading=True)
+    quiet = "UPDATE jobs SET alive_at = now() - interval '90 s' WHERE job_id IN ('{}', '{}')"
+    execute(duties, quiet.format(silent.job_id, loading.job_id))
+    assert cleanup_stuck_image_jobs(duties) == 1
+    assert row(store, silent).error_code == "stuck"
+    assert {row(store, job).status for job in (loading, alive)} == {Status.PROCESSING}
+    assert store.look(silent) is None
+
+
+def test_a_job_that_showed_life_since_it_was_found_is_not_stuck(duties: Duties, store: Store) -> None:
+    job = claimed(store)
+    ((found, _),) = store.silent_jobs(0)
+    store.note_alive(job, forge_loading=False)
+    assert store.fail_silent(found) is None
+    assert row(store, job).status is Status.PROCESSING
+
+
+def test_a_heartbeat_is_no_sign_of_life(duties: Duties, store: Store) -> None:
+    job = claimed(store)
+    store.renew_lease(job, lease_s=30)
+    ((found, _),) = store.silent_jobs(0)
+    assert store.fail_silent(found) is not None
+
+
+def test_the_clock_rings_each_duty_as_often_as_the_settings_say(duties: Duties) -> None:
+    settings = duties.settings.model_copy(update={"rescue_every_s": 3.0, "cleanup_every_s": 7.0})
+    rhythm = {name: row["schedule"] for name, row in schedule(settings).items()}
+    assert (rhythm["rescue"], rhythm["reconcile"], rhythm["cleanup"]) == (3.0, 3.0, 7.0)
+
+
+def test_the_broker_holds_wake_ups_under_the_queues_name(duties: Duties, redis_url: str) -> None:
+    duties.bell.ring("someone")
+    redis = redis_link.connect(redis_url)
+    assert redis.llen(GPU_QUEUE) == duties.bell.unheard() == 1
+    redis.close()
