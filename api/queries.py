@@ -136,4 +136,3 @@ def idempotency_key(asking: Request) -> str | None:
     if not re.fullmatch(KEY_PATTERN, key):
         raise InvalidRequest(errors=[FieldFault(IDEMPOTENCY_HEADER, "bad_characters" if key else "empty")])
     return key
-

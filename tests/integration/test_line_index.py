@@ -15,6 +15,7 @@ from tests.builders import stored_job
 
 GPU = Claimant("gpu1@host", "boot", "http://forge")
 
+
 @pytest.fixture
 def redis(redis_url: str) -> Iterator["Redis"]:
     """A client of an empty Redis."""

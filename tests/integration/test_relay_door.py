@@ -65,9 +65,7 @@ def bearer(user: str, **more: Any) -> dict[str, str]:
 def test_the_door_of_the_socket(server: ApiServer, browsers: Browsers) -> None:
     assert browsers.refused(origin="https://evil.example", header=bearer("42")) == 403
     assert browsers.refused(host="evil.example", header=bearer("42")) == 421
-    assert (
-        browsers.refused(header=["Sec-WebSocket-Version: 8", *(f"{k}: {v}" for k, v in bearer("42").items())]) == 400
-    )
+    assert browsers.refused(header=["Sec-WebSocket-Version: 8", *(f"{k}: {v}" for k, v in bearer("42").items())]) == 400
     own = browsers.open(origin=f"http://{server.host}", header=bearer("42", preferred_username="alice"))
     assert greeted(own)[0]["user"] == {"user_id": "42", "username": "alice", "roles": [], "auth_mode": "jwt"}
     nobody = browsers.open(suppress_origin=True, header=bearer("42"))

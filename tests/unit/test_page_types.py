@@ -13,9 +13,10 @@ import pytest
 
 from api.answers import JobAnswer
 from api.relay import connection
-from api.relay.heartbeat import HEARTBEAT_S, Heartbeat
+from api.relay.heartbeat import Heartbeat
 from api.relay.messages import Message
 from api.relay.room import HEARTBEAT_SLOTS
+from api.relay.session import HEARTBEAT_S
 from shared.domain.events import EventType, queue_moved
 from shared.domain.jobs import Stage, Status
 from tests.relay_stage import ALICE, TOTALS, RelayStage
