@@ -44,6 +44,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
     def load_wsgi(self) -> None:
         """Make the application, start its relay, and settle the collector."""
         from api.bodies_in_time import BodiesInTime
+        from api.context import EXTENSION as CONTEXT
         from api.ws import EXTENSION
 
         super().load_wsgi()
@@ -51,6 +52,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
         relay: Relay = app.extensions[EXTENSION]
         self.wsgi: Any = BodiesInTime(app)
         relay.start()
+        if CONTEXT in app.extensions:  # an earlier process may have died between a commit and its wake-up
+            app.extensions[CONTEXT].processor.ring_for_line()
         gevent.spawn(self._drain_when_told, relay)
         gc.collect()
         gc.freeze()

@@ -1,5 +1,6 @@
 """The tasks of the maintenance queue, one for each duty."""
 
+import logging
 import os
 from collections.abc import Callable
 
@@ -13,6 +14,9 @@ from beat.stuck import cleanup_stuck_image_jobs
 from beat.webhooks import KEEP_DAYS
 from shared import queues
 from shared.settings import Settings
+from shared.store import StoreUnavailable
+
+log = logging.getLogger(__name__)
 
 
 def rescue(duties: Duties) -> None:
@@ -59,7 +63,11 @@ def add_tasks(app: Celery, settings: Settings) -> None:
 def _bound(name: str, duty: Callable[[Duties], object], mine: Callable[[], Duties]) -> Callable[[], None]:
     def run() -> None:
         here = mine()
-        duty(here)
+        try:
+            duty(here)
+        except StoreUnavailable as error:
+            log.warning("%s has to wait: %s", name, error)
+            return
         here.clock.done(name)
 
     run.__doc__ = duty.__doc__

@@ -85,6 +85,8 @@ class Generation:
         self._ours = self._ended = self._lost = self._stopped_elsewhere = False
         #: nobody listens at Forge's address any more
         self._gone = False
+        #: when our generation began, by Forge's clock, once it was seen
+        self._timestamp: str | None = None
         self._loading = False
         self._began = self._moved = time.monotonic()
 
@@ -95,7 +97,9 @@ class Generation:
         for name, work in (("post", self._post), ("poll", self._poll)):
             threading.Thread(target=work, name=f"forge-{name}", daemon=True).start()
         try:
-            return read_answer(self._answer(), self._params, seed=self._seed)
+            image = read_answer(self._answer(), self._params, seed=self._seed)
+            self._check_whole(image)
+            return image
         except (ForgeFailure, GenerationStopped):
             raise
         except BaseException:
@@ -109,7 +113,7 @@ class Generation:
         while True:
             item = self._next(self._limits.poll_s)
             if isinstance(item, bytes):
-                return self._whole(item)
+                return self._unless_stopped(item)
             if isinstance(item, BaseException):
                 raise self._settled(item)
             if item is not None:
@@ -120,11 +124,19 @@ class Generation:
                 raise GenerationStopped(reason, stopped=self._end_ours(within_s))
             self._mind_silence()
 
-    def _whole(self, body: bytes) -> bytes:
+    def _unless_stopped(self, body: bytes) -> bytes:
         """Refuse an image that somebody interrupted at Forge's own page: it is only half done."""
         if self._stopped_elsewhere:
             raise ForgeFailure(FailureKind.BAD_IMAGE, "interrupted by somebody else", sent=True)
         return body
+
+    def _check_whole(self, image: GeneratedImage) -> None:
+        """Look once more: Forge tells an interruption in its state alone, and a poll may have come too early."""
+        with contextlib.suppress(ForgeFailure):
+            last = self._client.progress()
+            same = bool(image.job_timestamp) and last.job_timestamp == image.job_timestamp
+            self._stopped_elsewhere = same and last.idle and (last.interrupted or last.skipped)
+        self._unless_stopped(b"")
 
     def _look_at(self, sample: Sample) -> None:
         ours = not sample.idle and self._is_ours()
@@ -132,6 +144,8 @@ class Generation:
         if progress is None:
             return
         self._loading = sample.job_count < 0
+        if ours:
+            self._timestamp = sample.job_timestamp
         self._stopped_elsewhere = ours and (sample.interrupted or sample.skipped)
         if progress.alive:
             self._moved = time.monotonic()
@@ -181,6 +195,8 @@ class Generation:
             if sample.idle:
                 return False
             state = self._client.task_state(self._task_id)
+            if state is None and self._timestamp not in (None, sample.job_timestamp):
+                return False  # it cannot tell whose it is, but this one began later
             if state in (None, "active") and not sample.interrupted:
                 self._client.interrupt()
         except ForgeFailure as failure:

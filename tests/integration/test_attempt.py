@@ -18,6 +18,7 @@ from tests.waiting import wait_for
 from worker import stopping
 from worker.boots import this_boot
 from worker.composition import compose
+from worker.forge import ForgeClient
 
 SMALL = {
     "negative_prompt": "", "width": 64, "height": 64, "steps": 4, "cfg_scale": 1.0, "distilled_cfg_scale": 3.5,
@@ -339,3 +340,20 @@ def test_only_a_boot_that_is_dead_is_succeeded(worker: Worker, make_worker: Call
     make_worker().runner.takeover.ensure()
     expired = {job.boot_id for job in worker.store.processing() if job.lease_until and job.lease_until < job.updated_at}
     assert expired == {dead.boot_id}
+
+
+def test_half_a_picture_that_somebody_interrupted_between_two_polls_is_drawn_again(
+    make_worker: Callable[..., Worker],
+) -> None:
+    worker = make_worker(PROGRESS_POLL_S="30")
+    worker.demo.settings(step_seconds=0.2)
+    job = worker.job()
+
+    def press_interrupt() -> None:
+        worker.demo.wait_for("start")
+        wait_for(lambda: worker.row(job).stage == "sampling")
+        ForgeClient(worker.demo.url).interrupt()
+
+    worker.wake_up(meanwhile=press_interrupt)
+    assert worker.row(job).status is Status.COMPLETE
+    assert [entry["outcome"] for entry in worker.demo.wait_for("end", count=2)] == ["interrupted", "complete"]
