@@ -58,7 +58,8 @@ function LoginLink({ address }: { address: string }) {
 function TokenDialog({ onClosed }: { onClosed: () => void }) {
   const { t } = useWords();
   return createPortal(
-    <dialog ref={openIt} className="sign-in-dialog" aria-label={t.signInTitle} onClose={onClosed}>
+    <dialog ref={openIt} className="sign-in-dialog" aria-labelledby="sign-in-title" onClose={onClosed}>
+      <h2 id="sign-in-title">{t.signInTitle}</h2>
       <TokenForm />
       <form method="dialog">
         <button type="submit" className="button button-plain">
