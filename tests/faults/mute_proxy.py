@@ -51,17 +51,18 @@ class MuteProxy:
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
         other = {client: server, server: client}
         with contextlib.suppress(OSError, ValueError):
-            while True:
-                for ready in select.select([client, server], [], [])[0]:
-                    data = ready.recv(CHUNK)
-                    if ready in self._muted and data:
-                        continue
-                    if not data:
-                        raise OSError("closed")
-                    other[ready].sendall(data)
+            while all([self._pass_on(ready, other[ready]) for ready in select.select([client, server], [], [])[0]]):
+                continue
         for one in (client, server):
             self._open.discard(one)
             one.close()
+
+    def _pass_on(self, ready: socket.socket, other: socket.socket) -> bool:
+        """Hand over what came, unless it is muted; False at the end of the connection."""
+        data = ready.recv(CHUNK)
+        if data and ready not in self._muted:
+            other.sendall(data)
+        return bool(data)
 
     def _in_thread(self, work: Callable[..., None], *arguments: socket.socket) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)

@@ -26,15 +26,15 @@ import requests
 
 from shared.domain.jobs import Status
 from shared.store import StoreUnavailable
+from tests.faults.client import ORDER
 from tests.faults.onlooker import Onlooker
-from tests.faults.stack import ORDER, Stack, running
+from tests.faults.stack import Stack, running
 from tests.faults.strikes import Strike, shuffled
 from tests.waiting import wait_for
 
 #: a generation takes 5 to 30 steps of 10 ms
 STEP_S, STEPS = 0.01, (5, 30)
-#: so many jobs are submitted for each fault, and so much passes between two faults
-JOBS_A_FAULT = 10
+#: so much passes between two faults
 PAUSE_S = (0.2, 2.0)
 DRAIN_S = 120.0
 #: a job may be struck often before it is done: the soak is about loss, not about giving up
@@ -78,8 +78,9 @@ class Verdict:
 class Soak:
     """One soak over a stack that runs."""
 
-    def __init__(self, stack: Stack, *, jobs: int, dice: random.Random, say: bool = False) -> None:
+    def __init__(self, stack: Stack, *, jobs: int, jobs_a_fault: int, dice: random.Random, say: bool = False) -> None:
         self._stack, self._wanted, self._dice, self._say = stack, jobs, dice, say
+        self._jobs_a_fault = jobs_a_fault
         self._accepted: list[str] = []
         self._submitted = threading.Event()
         self._verdict = Verdict(jobs)
@@ -106,7 +107,7 @@ class Soak:
             order = {**ORDER, "prompt": f"soak {len(self._accepted)}", "steps": steps}
             while not self._submit(order, key):
                 time.sleep(0.2)
-            while len(self._accepted) >= JOBS_A_FAULT * (self._verdict.faults.total() + 1):
+            while len(self._accepted) >= self._jobs_a_fault * (self._verdict.faults.total() + 1):
                 time.sleep(0.05)
         self._submitted.set()
 
@@ -217,7 +218,7 @@ def main() -> int:
         running(folder, **SETTINGS) as stack,
         stack.guest("gpu2", forge=1),
     ):
-        verdict = Soak(stack, jobs=chosen.jobs, dice=random.Random(chosen.seed), say=True).run()
+        verdict = Soak(stack, jobs=chosen.jobs, jobs_a_fault=10, dice=random.Random(chosen.seed), say=True).run()
     print(verdict)
     return 0 if verdict.clean else 1
 

@@ -6,12 +6,11 @@ settings are short, so that every bound scales with `LEASE_S`.
 """
 
 import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import requests
 
@@ -19,11 +18,12 @@ from cli.embedded_postgres import EmbeddedPostgres
 from cli.embedded_redis import EmbeddedRedis
 from cli.ports import free_port
 from shared import redis_link
-from shared.domain.jobs import Job, Status
 from shared.store import Store, migrate
 from shared.wakeups import Bell
 from tests import services
 from tests.demo_process import DemoForge
+from tests.faults.client import Client
+from tests.faults.judge import Judge
 from tests.faults.parts import Part, celery
 from tests.waiting import wait_for
 
@@ -46,15 +46,12 @@ SHORT = {
     "RATE_LIMIT": "1000000/second",
     "MAX_QUEUE": "100000",
 }
-#: an image takes as many steps of 5 ms, or as the test says by `pace`
-ORDER = {"width": 64, "height": 64, "steps": 4}
-
 
 Found = TypeVar("Found")
 
 
-class Stack:
-    """The parts, and a client that submits and watches."""
+class Stack(Client, Judge):
+    """The parts; as a client it submits, as a judge it watches."""
 
     def __init__(
         self,
@@ -171,119 +168,15 @@ class Stack:
             self.cancel(job.job_id)
         wait_for(lambda: self.store.counts() == (0, 0), timeout_s=40, what="an empty line")
 
-    # as a client
-
-    def url(self, path: str) -> str:
-        """An address of the API."""
-        return f"http://127.0.0.1:{self.port}{path}"
-
-    def post(self, path: str, **body: Any) -> requests.Response:
-        """Send a POST."""
-        return self.http.post(self.url(path), json=body or None, timeout=20)
-
-    def submit(self, prompt: str = "a lighthouse", **fields: Any) -> str:
-        """Submit a prompt; return the job's id."""
-        answer = self.post("/image/generate", prompt=prompt, **{**ORDER, **fields})
-        assert answer.status_code == 202, answer.text
-        return str(answer.json()["job_id"])
-
-    def submit_many(self, count: int, **fields: Any) -> list[str]:
-        """Submit so many; return their ids in order."""
-        return [self.submit(f"job {number}", **fields) for number in range(count)]
-
-    def view(self, job_id: str) -> dict[str, Any]:
-        """Return the job as a client sees it."""
-        found: dict[str, Any] = self.http.get(self.url(f"/image/job/{job_id}/status"), timeout=20).json()
-        return found
-
-    def status(self) -> dict[str, Any]:
-        """Return GET /image/status."""
-        found: dict[str, Any] = self.http.get(self.url("/image/status"), timeout=20).json()
-        return found
-
-    def cancel(self, job_id: str) -> requests.Response:
-        """Cancel a job."""
-        return self.http.delete(self.url(f"/image/job/{job_id}/cancel"), timeout=20)
-
     def elsewhere(self, work: Callable[[], Found]) -> Future[Found]:
         """Do something in a thread of its own."""
         return self._pool.submit(work)
-
-    # as a witness
-
-    def job(self, job_id: str) -> Job:
-        """Return the job's row."""
-        found = self.store.job(job_id)
-        assert found is not None
-        return found
-
-    def wait_job(self, job_id: str, holds: Callable[[Job], bool], *, timeout_s: float = 20.0) -> Job:
-        """Wait until the job's row is as wanted; return it."""
-
-        def found() -> Job | None:
-            job = self.job(job_id)
-            return job if holds(job) else None
-
-        job = wait_for(found, timeout_s=timeout_s, what=f"job {job_id}: {self.job(job_id)}")
-        assert job is not None
-        return job
-
-    def wait_all(self, job_ids: Iterable[str], status: Status = Status.COMPLETE, *, timeout_s: float = 30.0) -> None:
-        """Wait until all have ended, each as wanted."""
-        ids = list(job_ids)
-
-        def ended() -> bool:
-            return all(job.terminal for job in self.store.jobs_by_id(ids))
-
-        wait_for(ended, timeout_s=timeout_s, what=f"{len(ids)} jobs to end")
-        ends = {job.job_id: (job.status, job.error_code) for job in self.store.jobs_by_id(ids)}
-        assert set(ends) == set(ids)
-        assert all(end[0] is status for end in ends.values()), ends
-
-    def running(self, job_id: str) -> None:
-        """Wait until some Forge draws this job."""
-
-        def drawn() -> bool:
-            return any(job_of(entry) == job_id for entry in self.seen("start"))
-
-        wait_for(drawn, what=f"{job_id} to be drawn")
-
-    def seen(self, event: str) -> list[dict[str, Any]]:
-        """Return what the Forges saw of one event, in order of time."""
-        entries = [entry for forge in self.forges for entry in forge.log()["entries"] if entry["event"] == event]
-        return sorted(entries, key=lambda entry: str(entry["at"]))
-
-    def order_drawn(self) -> list[str]:
-        """Return the job ids in the order in which their generations arrived, each once, at its last arrival."""
-        return list(dict.fromkeys(job_of(entry) for entry in reversed(self.seen("arrive"))))[::-1]
-
-    @contextmanager
-    def stopwatch(self, fault: str, *, within_s: float) -> Iterator[None]:
-        """Measure how long the block takes, for the table at the end; it must be within the bound."""
-        began = time.monotonic()
-        yield
-        took_s = time.monotonic() - began
-        self.measured.append((fault, took_s))
-        assert took_s <= within_s, f"{fault}: {took_s:.1f} s instead of {within_s:g}"
-
-    def assert_clean(self, job_ids: Iterable[str]) -> None:
-        """Every job has one picture, there is no other, and no two generations of ours met in one Forge."""
-        jobs = [job for job in self.store.jobs_by_id(list(job_ids)) if job.status is Status.COMPLETE]
-        for job in jobs:
-            assert job.image_name and (self.folder / "images" / job.image_name).is_file()
-        assert len({job.image_name for job in jobs}) == len(jobs)
-        assert all(forge.log()["overlap"] == 0 for forge in self.forges)
 
     def _api_serves(self) -> bool:
         try:
             return self.http.get(self.url("/readyz"), timeout=2).status_code == 200
         except requests.RequestException:
             return False
-
-
-def job_of(entry: dict[str, Any]) -> str:
-    """Return the job of a witness entry: its task is job-attempt-try."""
-    return str(entry["task"] or "").rsplit("-", 2)[0]
 
 
 def forget_data(redis: EmbeddedRedis) -> None:

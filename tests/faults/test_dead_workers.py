@@ -3,7 +3,8 @@
 import requests
 
 from shared.domain.jobs import Status
-from tests.faults.stack import HEARTBEAT_S, MARGIN_S, RERUN_S, Stack, job_of
+from tests.faults.judge import job_of
+from tests.faults.stack import HEARTBEAT_S, MARGIN_S, RERUN_S, Stack
 from tests.waiting import wait_for
 
 

@@ -1,9 +1,15 @@
 """Forge hangs, dies, refuses, is poisoned or answers nonsense: each failure gets its own treatment."""
 
+import json
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+import websocket
 
 from shared.domain.jobs import Status
-from tests.faults.stack import MARGIN_S, RESET_S, Stack, job_of
+from tests.faults.judge import job_of
+from tests.faults.stack import MARGIN_S, RESET_S, Stack
 from tests.waiting import wait_for
 
 #: a Forge outage is over this much after its end, at the latest (BREAKER_RESET_S + 5 s)
@@ -20,6 +26,30 @@ def test_a_refusing_forge_burns_no_job_and_all_keep_their_places(stack: Stack) -
     stack.post("/queue/resume")
     outlast_outage(stack, jobs, "10 Forge refused for 10 s")
     assert [stack.job(job_id).attempt for job_id in jobs] == [1] * WAITING
+
+
+def test_a_held_line_and_its_end_are_told_to_every_socket(stack: Stack) -> None:
+    socket = websocket.create_connection(f"ws://127.0.0.1:{stack.port}/ws", timeout=10)
+    stack.forge.fault("status", status=503, times=0, where="all")
+    job_id = stack.submit()
+    held = told(socket, lambda event: event["type"] == "queue" and event["held"])
+    assert held["retry_at"] and held["waiting"] == 1
+    assert (stack.view(job_id)["placeholder"], stack.view(job_id)["image_url"]) == (True, "/images/placeholder.svg")
+    stack.forge.order("DELETE", "faults")
+    with stack.stopwatch("10 Forge well again: the line is told to go on", within_s=RESUMES_S):
+        told(socket, lambda event: event["type"] == "queue" and not event["held"])
+        stack.wait_all([job_id])
+    done = told(socket, lambda event: event["type"] == "image_progress" and event["job"]["status"] == "complete")
+    assert (done["job"]["job_id"], done["job"]["placeholder"]) == (job_id, False)
+    socket.close()
+
+
+def told(socket: websocket.WebSocket, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Read a socket up to the event that is wanted."""
+    while True:
+        event: dict[str, Any] = json.loads(socket.recv())
+        if wanted(event):
+            return event
 
 
 def test_a_poisoned_forge_burns_no_job_and_all_keep_their_places(stack: Stack) -> None:
