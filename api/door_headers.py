@@ -4,6 +4,8 @@ The page loads nothing from elsewhere, so the policy allows nothing from elsewhe
 no frame. A route that needs something else of this (the documentation's style sheet) sets that header itself.
 """
 
+from functools import lru_cache
+
 from flask import Response
 from werkzeug.wrappers import Request
 
@@ -47,15 +49,20 @@ def content_policy(**changed: str) -> str:
 def add_security_headers(answer: Response, asking: Request, *, host_is_known: bool) -> None:
     """Add what a route has not set itself; older Safari needs the socket's address spelled out in the policy."""
     sources = f"'self' {'wss' if asking.is_secure else 'ws'}://{asking.host}" if host_is_known else "'self'"
-    answer.headers.setdefault("Content-Security-Policy", content_policy(connect_src=sources))
-    for name, value in SECURITY_HEADERS.items():
-        answer.headers.setdefault(name, value)
+    wanted = {"Content-Security-Policy": _policy_of(sources), **SECURITY_HEADERS}
     if asking.is_secure:
-        answer.headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
+        wanted["Strict-Transport-Security"] = STRICT_TRANSPORT
     if answer.status_code == 401:
-        answer.headers.setdefault("WWW-Authenticate", "Bearer")
+        wanted["WWW-Authenticate"] = "Bearer"
     if answer.mimetype in ("application/json", "application/problem+json"):
-        answer.headers.setdefault("Cache-Control", "no-store")
+        wanted["Cache-Control"] = "no-store"
+    present = {name.lower() for name in answer.headers.keys()}  # noqa: SIM118 - headers iterate as pairs
+    answer.headers.extend({name: value for name, value in wanted.items() if name.lower() not in present})
+
+
+@lru_cache(maxsize=64)
+def _policy_of(sources: str) -> str:
+    return content_policy(connect_src=sources)
 
 
 def preflight_answer(asking: Request) -> Response | None:

@@ -13,12 +13,11 @@ together from constants; every value is a parameter.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
-
-from sqlalchemy import Connection
 
 from shared.domain.jobs import PENDING_CONTENT, Job, Stage, Status, stored_view
 
@@ -82,6 +81,9 @@ _CONSTANTS = {
 }
 
 
+Run = Callable[[str, dict[str, Any]], tuple[Any, ...]]
+
+
 class Checks(NamedTuple):
     """What must be looked at before the job may enter."""
 
@@ -132,13 +134,13 @@ class Outcome(NamedTuple):
     mine: int | None
 
 
-def enter(connection: Connection, draft: Job, values: dict[str, Any], checks: Checks) -> Outcome:
-    """Store `draft` unless a check speaks against it.
+def enter(run: Run, draft: Job, values: dict[str, Any], checks: Checks) -> Outcome:
+    """Store `draft` unless a check speaks against it; `run` sends a statement and returns its only row.
 
     `values`: title (None: continue the conversation), position (None: count), max_queue, max_mine.
     """
     statement = _statement(checks, new_thread=values["title"] is not None)
-    row = connection.exec_driver_sql(statement, _parameters(draft) | values).one()
+    row = run(statement, _parameters(draft) | values)
     has_earlier, waiting, mine, message_id, position, change_seq, created_at, updated_at = row
     if message_id is None:
         return Outcome(None, has_earlier, waiting, mine)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from psycopg2.errors import UniqueViolation
 from sqlalchemy import Connection, extract, func, insert, select, text
-from sqlalchemy.exc import IntegrityError
 
 from shared.domain.errors import IdempotencyConflict, NotFound, QueueFull, TooManyJobs
 from shared.domain.jobs import PENDING_CONTENT, UNFINISHED, Job, Stage, Status, stored_view
@@ -74,9 +74,8 @@ class Submissions(Changing):
         checks = Checks(new.idempotency_key is not None, counts_line, caps.max_jobs_per_user is not None)
         limits = {"max_queue": caps.max_queue, "max_mine": caps.max_jobs_per_user}
         try:
-            with self._single() as connection:
-                found = enter(connection, draft, {"title": _title(new), "position": position, **limits}, checks)
-        except IntegrityError as error:
+            found = enter(self._only_row, draft, {"title": _title(new), "position": position, **limits}, checks)
+        except UniqueViolation as error:
             raise TicketTaken(ticket) from error
         if found.waiting is not None:
             self._room.counted(Count(ticket, found.waiting))

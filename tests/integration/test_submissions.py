@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from shared import redis_link
 from shared.domain.errors import QueueFull
@@ -46,14 +45,6 @@ def test_the_message_holds_the_job_as_the_domain_writes_it(
     assert (user.role, user.content, user.extra_metadata) == ("user", prompt, {})
     assert (bot.role, bot.content, bot.id) == ("bot", "[IMAGE_PENDING]", job.message_id)
     assert bot.extra_metadata == stored_view(job)
-
-
-def test_it_is_one_round_trip(store: Store) -> None:
-    _add(store, new_job())
-    sent: list[str] = []
-    event.listen(store._engine("AUTOCOMMIT"), "before_cursor_execute", lambda *args: sent.append(args[2]))
-    _add(store, new_job(idempotency_key="k", body_hash="h"), Caps(max_queue=9, max_jobs_per_user=9))
-    assert len(sent) == 1
 
 
 def test_the_cap_of_the_line_holds_when_many_users_submit_at_once(store: Store) -> None:
