@@ -17,6 +17,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
 
 from api.metrics_folder import counted_together
 from shared import logs
@@ -42,6 +43,13 @@ class ForgelineArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no type
     def handle_int(self) -> None:
         """Stop gracefully; a second SIGINT while stopping is not."""
         raise StopIteration
+
+
+class ServerLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's own lines; each request is told by api.access, so nothing is put together for it here."""
+
+    def access(self, *_: Any) -> None:
+        """Say nothing."""
 
 
 class Served(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -88,6 +96,7 @@ def gunicorn_config(settings: Settings) -> dict[str, Any]:
         "control_socket_disable": True,
         "forwarded_allow_ips": "",
         "logconfig_dict": logs.logging_config(settings),
+        "logger_class": ServerLogger,
         "accesslog": None,
     }
 
