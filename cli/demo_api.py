@@ -31,7 +31,9 @@ def sdapi(machine: Machine, manners: Manners) -> Blueprint:
     def txt2img() -> Response:
         generation = _generation(machine, parse(request.get_data()))
         machine.run(generation, sample)
-        return Response(body_of(generation, manners.options["samples_format"]), mimetype="application/json")
+        answer = Response(body_of(generation, manners.options["samples_format"]), mimetype="application/json")
+        answer.call_on_close(lambda: machine.witness.note("answered", task=generation.task))
+        return answer
 
     @routes.get("/progress")
     def progress() -> Response:
