@@ -75,6 +75,11 @@ class Part:
         """Send a signal to the main process and its children, as a terminal or a container does."""
         os.killpg(self.pid, number)
 
+    def thaw(self) -> None:
+        """Let whatever a test froze go on."""
+        if self.runs:
+            self.signal_group(signal.SIGCONT)
+
     def kill(self) -> None:
         """End it as `kill -9` does, and wait for it."""
         if self._process is not None:
@@ -90,8 +95,8 @@ class Part:
         """End it for good: SIGTERM, then SIGKILL to whatever is left of its group."""
         if self._process is None:
             return
+        self.thaw()
         if self.runs:
-            self.signal_group(signal.SIGCONT)
             self.signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_S)

@@ -152,6 +152,8 @@ class Stack(Client, Judge):
             if not server.answers():
                 server.kill()
                 server.start()
+        for part in self.parts.values():
+            part.thaw()
         for forge in self.forges:
             forge.reset()
         self.start()
