@@ -51,7 +51,14 @@ def compose(settings: Settings, name: str, *, stop_s: float = STOP_S) -> Runner:
     forge = ForgeClient(forge_url, auth=settings.forge_auth, override_settings=settings.forge_override_settings)
     bell = Bell(str(settings.redis_url))
     reporter = Reporter(shared.store, shared.announcer, circuit, claimant)
-    takeover = Takeover(shared.store, shared.announcer, bell, claimant)
+    takeover = Takeover(
+        shared.store,
+        announcer=shared.announcer,
+        bell=bell,
+        claimant=claimant,
+        max_attempts=settings.max_attempts,
+        settle_s=settings.heartbeat_s,
+    )
     figures = Figures()
     bench = Workbench(
         settings=settings,

@@ -66,6 +66,8 @@ class Gate:
         if lease is None:
             self._reporter.tell(problem=BUSY_ELSEWHERE)
             return False
+        if lease.task_id is not None:  # whoever drove this Forge before did not end well
+            self._takeover.rescue()
         if not self._circuit.allow():
             self._reporter.tell()
             return False

@@ -1,7 +1,8 @@
 """What an earlier boot of this node left behind, and what this one may have left by accident.
 
 A child that was killed is replaced within a second, a main process by whoever supervises
-it. The newcomer ends the leases of the dead at once, so nobody waits for them to run out.
+it. The newcomer ends the leases of the dead at once, so nobody waits for them to run out,
+and puts their jobs back itself before it claims: else it would take what waited behind them.
 A boot whose process lives (a second worker of the same name, an old one that still drains)
 keeps what it holds.
 """
@@ -10,6 +11,8 @@ import logging
 import threading
 
 from shared.announcer import Announcer
+from shared.domain.decisions import Decision, rescue_decision
+from shared.domain.jobs import Job
 from shared.queues import RECONCILE_TASK, RESCUE_TASK
 from shared.store import Claimant, Store
 from shared.wakeups import Bell
@@ -21,7 +24,11 @@ log = logging.getLogger(__name__)
 class Takeover:
     """Ends the leases of dead boots once, when the database is there; any thread may ask."""
 
-    def __init__(self, store: Store, announcer: Announcer, bell: Bell, claimant: Claimant) -> None:
+    def __init__(
+        self, store: Store, *, announcer: Announcer, bell: Bell, claimant: Claimant, max_attempts: int, settle_s: float
+    ) -> None:
+        self._max_attempts = max_attempts
+        self._settle_s = settle_s
         self._store = store
         self._announcer = announcer
         self._bell = bell
@@ -38,6 +45,12 @@ class Takeover:
                 self._take_over()
                 self._done = True
 
+    def rescue(self) -> None:
+        """Carry out what the clock would at its next round: orphaned jobs go first. Raises StoreUnavailable."""
+        for one in self._store.rescue_orphans(self._decide, settle_s=self._settle_s):
+            log.warning("job %s: its worker died, %s", one.change.job.job_id, one.decision.outcome)
+            self._announcer.publish(one.change)
+
     def give_back_unheard(self) -> None:
         """Put back what this boot holds and does not work. Raises StoreUnavailable."""
         if not self.unsure:
@@ -53,5 +66,11 @@ class Takeover:
         left = self._store.expire_leases(dead) if dead else 0
         if left:
             log.warning("an earlier boot of this worker left %d job(s) behind", left)
+            self.rescue()
         self._bell.ring_maintenance(RESCUE_TASK)
         self._bell.ring_maintenance(RECONCILE_TASK)
+
+    def _decide(self, job: Job) -> Decision:
+        return rescue_decision(
+            deaths=job.deaths, max_attempts=self._max_attempts, cancel_requested=job.cancel_requested
+        )

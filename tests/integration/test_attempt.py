@@ -357,3 +357,16 @@ def test_half_a_picture_that_somebody_interrupted_between_two_polls_is_drawn_aga
     worker.wake_up(meanwhile=press_interrupt)
     assert worker.row(job).status is Status.COMPLETE
     assert [entry["outcome"] for entry in worker.demo.wait_for("end", count=2)] == ["interrupted", "complete"]
+
+
+def test_a_dead_workers_job_goes_before_those_behind_it_without_the_clock(worker: Worker) -> None:
+    claimant = worker.bench.claimant
+    first, behind = worker.job(), worker.job()
+    predecessor = Claimant("gpu9@elsewhere", "elsewhere/1/1.0/x", claimant.forge)
+    assert worker.store.hold_forge(predecessor, lease_s=-1)
+    worker.store.note_generation(predecessor, task_id=f"{first.job_id}-1-1", job_timestamp=None)
+    assert worker.store.claim(predecessor, lease_s=-1)
+    worker.wake_up()
+    done = worker.row(first)
+    assert (done.status, done.attempt, done.deaths) == (Status.COMPLETE, 2, 1)
+    assert worker.row(behind).attempt == 0
