@@ -13,6 +13,10 @@ from tests.e2e.studio import FOREST, LIGHTHOUSE, Studio
 
 AXE = Path(__file__).parents[2] / "api" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 RUN_AXE = """async () => {
+  // a colour is judged once it has arrived: frames for what just began, then every animation that ends
+  for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+  const ends = (each) => Number.isFinite(each.effect?.getComputedTiming().endTime ?? Infinity);
+  await Promise.all(document.getAnimations().filter(ends).map((each) => each.finished.catch(() => null)));
   const { violations, incomplete } = await axe.run();
   const words = (rule) => (node) => `${rule.id}: ${node.html}: ${node.any[0]?.message}`;
   const told = (found) => found.flatMap((rule) => rule.nodes.map(words(rule)));
