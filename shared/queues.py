@@ -49,7 +49,7 @@ SENDING: dict[str, Any] = {
     "task_ignore_result": True,
     "result_backend": None,
     "task_publish_retry": False,
-    "task_send_sent_event": False,  # a wake-up that was sent is no news, and telling it costs a third of it
+    "task_send_sent_event": True,
     "broker_transport_options": TRANSPORT,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,

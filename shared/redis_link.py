@@ -11,7 +11,6 @@ one call after the other, may let a server rest that did not answer in time: for
 
 import time
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -25,8 +24,6 @@ from redis.sentinel import Sentinel
 
 SENTINEL_SCHEME = "sentinel"
 SENTINEL_PORT = 26379
-#: a connection that was not used for so long is looked at before its next command
-RESTED_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,34 +69,7 @@ def connect(url: str, *, timeout_s: float = 1.0, decode: bool = True, rest_s: fl
     else:
         client = _behind_sentinel(SentinelAddress.parse(url), options)
     client.rest = _Rest(rest_s)
-    pool = client.connection_pool
-    pool.connection_class = _steady(pool.connection_class)
     return client
-
-
-class _Steady:
-    """A connection that is not looked at before each command while it is in steady use.
-
-    The look costs as much as the command. A server that went within that second is noticed by the command itself.
-    """
-
-    _used_at = float("-inf")
-
-    def send_packed_command(self, *args: Any, **options: Any) -> None:
-        """Send, and remember when."""
-        self._used_at = time.monotonic()
-        super().send_packed_command(*args, **options)  # type: ignore[misc]  # of the connection it is mixed into
-
-    def can_read(self, timeout: float = 0) -> bool:
-        """Tell whether the server closed or sent something unasked."""
-        if timeout == 0 and time.monotonic() - self._used_at < RESTED_S:
-            return False
-        return bool(super().can_read(timeout))  # type: ignore[misc]  # of the connection it is mixed into
-
-
-@cache
-def _steady(kind: type) -> type:
-    return type(f"Steady{kind.__name__}", (_Steady, kind), {})
 
 
 class _Rest:
