@@ -12,7 +12,7 @@ from shared.domain.jobs import Job, Status
 from shared.settings import Settings
 from shared.store import Change, Claimant, Store, StoreUnavailable
 from shared.store.connected import driver_url
-from tests.builders import ADMIN, stored_job
+from tests.builders import ADMIN, ALICE, stored_job
 from tests.demo_process import DemoForge
 from tests.waiting import wait_for
 from worker import stopping
@@ -338,8 +338,8 @@ def test_only_a_boot_that_is_dead_is_succeeded(worker: Worker, make_worker: Call
         assert worker.store.hold_forge(claimant, lease_s=30)
         assert worker.store.claim(claimant, lease_s=30)
     make_worker().runner.takeover.ensure()
-    expired = {job.boot_id for job in worker.store.processing() if job.lease_until and job.lease_until < job.updated_at}
-    assert expired == {dead.boot_id}
+    assert [job.boot_id for job in worker.store.processing()] == [living.boot_id]
+    assert [row.deaths for row in worker.store.unfinished_jobs(ALICE.user_id) if row.status is Status.QUEUED] == [1]
 
 
 def test_half_a_picture_that_somebody_interrupted_between_two_polls_is_drawn_again(
