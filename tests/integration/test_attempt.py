@@ -72,13 +72,16 @@ class Worker:
         return self.runner.bell.unheard()
 
     def steal_forge(self, *, seconds: float) -> None:
-        """Let another worker hold the Forge."""
-        thief = Claimant("gpu2@elsewhere", "elsewhere/1/1.0/x", self.bench.claimant.forge)
+        """Let another worker hold the Forge; in one step, or a heartbeat could come between."""
+        theft = text(
+            "UPDATE forge_leases SET worker = 'gpu2@elsewhere', boot_id = 'elsewhere/1/1.0/x',"
+            " lease_until = now() + make_interval(secs => :seconds) WHERE forge = :forge"
+        )
         engine = create_engine(driver_url(str(self.settings.database_url)))
         with engine.begin() as connection:
-            connection.execute(text("UPDATE forge_leases SET lease_until = now() - interval '1 s'"))
+            taken = connection.execute(theft, {"seconds": seconds, "forge": self.bench.claimant.forge})
         engine.dispose()
-        assert self.store.hold_forge(thief, lease_s=seconds) is not None
+        assert taken.rowcount == 1
 
 
 @pytest.fixture

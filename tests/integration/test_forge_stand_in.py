@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.demo_calls import generate, image_of, post, progress, task
 from tests.demo_process import DemoForge
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -113,7 +114,8 @@ def test_tells_job_count_and_stale_fields_by_the_state_it_is_in(demo: DemoForge,
     demo.wait_held()
     loading = progress(demo)
     assert (loading["state"]["job_count"], loading["progress"]) == (-1, 0.01)
-    demo.shut_gate(0.5)
+    demo.shut_gate(0.5)  # lets go of what stood at the gate before
+    wait_for(lambda: progress(demo)["state"]["job_count"] > 0)
     demo.wait_held()
     sampling = progress(demo)
     assert (sampling["state"]["job_count"], sampling["state"]["sampling_step"]) == (2, 2)
