@@ -83,13 +83,15 @@ def test_a_prompt_becomes_a_picture(stack: Stack, forge: DemoForge, socket: WebS
     forge.shut_gate(0.4)
     job = submit(stack, prompt="gün batımında İstanbul")
     assert set(job) == JOB_FIELDS
+    assert (job["status"], job["stage"]) == ("queued", "waiting")
     told = events_until(socket, job["job_id"], lambda state: state["progress"] >= 30)
     forge.open_gate()
     told += events_until(socket, job["job_id"], lambda state: state["finished_at"] is not None)
     assert [state["status"] for state in told][-1] == "complete"
     order = [(state["attempt"], state["version"], state["progress"]) for state in told]
     assert order == sorted(order), "something went back"
-    assert {state["stage"] for state in told} >= {"waiting", "loading", "sampling", "saving", None}
+    # the event of the acceptance may be overtaken by the claim's, and is then not told any more
+    assert {state["stage"] for state in told} >= {"loading", "sampling", "saving", None}
     picture = requests.get(stack.url + told[-1]["image_url"], timeout=10)
     assert picture.headers["Content-Type"] == "image/png" and picture.content.startswith(b"\x89PNG")
     assert told[-1]["params"]["seed"] >= 0 and told[-1]["params"]["model"]
