@@ -22,15 +22,11 @@ from api.routes.session import session_routes
 from api.static import init_static
 from api.ws import init_relay
 from shared import redis_link
-from shared.announcer import Announcer
 from shared.duty_clock import DutyClock
-from shared.events_bus import Publisher
+from shared.foundation import Foundation
 from shared.images import open_image_store
-from shared.line_index import LineIndex
-from shared.live import LiveViews
-from shared.previews import Previews
 from shared.settings import Settings
-from shared.store import Caps, Store
+from shared.store import Caps
 from shared.wakeups import BackgroundBell, Bell
 
 
@@ -76,29 +72,20 @@ def installation(here: Context) -> Installation:
 
 def compose(settings: Settings) -> Context:
     """Build the collaborators of one process."""
-    redis_url = str(settings.redis_url)
-    redis = redis_link.connect(redis_url)
-    store = Store(str(settings.database_url))
-    index = LineIndex(redis)
-    previews = Previews(redis_link.connect(redis_url, decode=False))
-    live = LiveViews(
-        store=store,
-        index=index,
-        previews=previews,
-        seen_within_s=settings.lease_s,
-        fair=settings.fair_share,
-    )
-    announcer = Announcer(index=index, live=live, publisher=Publisher(redis))
-    bell = BackgroundBell(Bell(redis_url), workers=live.listeners)
+    base = Foundation.of(settings)
+    bell = BackgroundBell(Bell(str(settings.redis_url)), workers=base.live.listeners)
     caps = Caps(max_queue=settings.max_queue, max_jobs_per_user=settings.max_jobs_per_user)
+    processor = Processor(
+        store=base.store, index=base.index, bell=bell, announcer=base.announcer, live=base.live, caps=caps
+    )
     return Context(
         settings=settings,
         limits=request_limits(settings),
-        store=store,
-        live=live,
-        announcer=announcer,
-        processor=Processor(store=store, index=index, bell=bell, announcer=announcer, live=live, caps=caps),
+        store=base.store,
+        live=base.live,
+        announcer=base.announcer,
+        processor=processor,
         images=open_image_store(settings.image_store),
-        previews=previews,
+        previews=base.previews,
         bell=bell,
     )

@@ -27,8 +27,8 @@ from shared.wakeups import BackgroundBell
 
 #: a counter that is behind the store is lifted once; more rounds mean something is wrong
 TICKET_TRIES = 5
-#: events of new jobs kept while Redis is slow; who misses one is told by the sweep of the store
-MOST_EVENTS = 5000
+#: new jobs whose event and wake-up wait while Redis is slow; what is dropped, sweep and reconciler make up for
+MOST_ACCEPTED = 5000
 
 Stored = TypeVar("Stored")
 
@@ -52,11 +52,10 @@ class Processor:
     announcer: Announcer
     live: LiveViews
     caps: Caps
-    _events: Background[tuple[Job, dict[str, Any]]] = field(init=False)
+    _accepted: Background[tuple[Job, dict[str, Any]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        events = Background("events", self.announcer.publish_accepted, most=MOST_EVENTS)
-        object.__setattr__(self, "_events", events)
+        object.__setattr__(self, "_accepted", Background("accepted", self._send, most=MOST_ACCEPTED))
 
     def request_image_generation(
         self, request: GenerateRequest, identity: Identity, *, key: str | None, locale: str
@@ -74,8 +73,7 @@ class Processor:
             return Accepted(change.job, self.live.view(change.job), is_new)
         view = self.live.view_of_new(change.job, standing)
         log_transition(change)
-        self.bell.ring(change.job.job_id)
-        self._events.put((change.job, view))
+        self._accepted.put((change.job, view))
         return Accepted(change.job, view, is_new)
 
     def retry(self, job_id: str, identity: Identity) -> Job:
@@ -105,6 +103,12 @@ class Processor:
             if not is_new:
                 self.index.leave(new.job_id)
         return change, is_new, entry.standing
+
+    def _send(self, accepted: list[tuple[Job, dict[str, Any]]]) -> None:
+        """Tell of new jobs, then wake: a worker's first word of a job comes after ours."""
+        self.announcer.publish_accepted(accepted)
+        for job, _ in accepted:
+            self.bell.ring(job.job_id)
 
     def _with_ticket(self, store_it: Callable[[], Stored]) -> Stored:
         for _ in range(TICKET_TRIES):

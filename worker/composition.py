@@ -1,17 +1,11 @@
 """The composition root of a GPU worker: everything is built here, after the fork, and connected later."""
 
 import os
-from dataclasses import dataclass
 
-from shared import redis_link
-from shared.announcer import Announcer
-from shared.events_bus import Publisher
+from shared.foundation import Foundation
 from shared.images import open_image_store
-from shared.line_index import LineIndex
-from shared.live import LiveViews
-from shared.previews import Previews
 from shared.settings import Settings
-from shared.store import Claimant, Store
+from shared.store import Claimant
 from shared.wakeups import Bell
 from worker.boots import this_boot
 from worker.breaker import Circuit
@@ -42,45 +36,34 @@ def of_this_process(settings: Settings, name: str) -> Runner:
 
 def compose(settings: Settings, name: str, *, stop_s: float = STOP_S) -> Runner:
     """Build a runner for the node `name`; `stop_s`: how long Forge has to end what was interrupted."""
-    shared = _Shared.of(settings)
-    forge_url = str(settings.forge_url).rstrip("/")
-    claimant = Claimant(name, this_boot(), forge_url)
-    circuit = Circuit(
-        forge_url, str(settings.redis_url), fail_max=settings.breaker_fail_max, reset_s=settings.breaker_reset_s
-    )
-    forge = ForgeClient(forge_url, auth=settings.forge_auth, override_settings=settings.forge_override_settings)
-    bell = Bell(str(settings.redis_url))
-    reporter = Reporter(shared.store, shared.announcer, circuit, claimant)
-    takeover = Takeover(
-        shared.store,
-        announcer=shared.announcer,
-        bell=bell,
+    base = Foundation.of(settings, pool_size=4, redis_rest_s=REDIS_REST_S)
+    redis_url, forge_url = str(settings.redis_url), str(settings.forge_url).rstrip("/")
+    claimant, bell, figures = Claimant(name, this_boot(), forge_url), Bell(redis_url), Figures()
+    circuit = Circuit(forge_url, redis_url, fail_max=settings.breaker_fail_max, reset_s=settings.breaker_reset_s)
+    reporter = Reporter(base.store, base.announcer, circuit, claimant)
+    forge, takeover = _forge(settings, forge_url), _takeover(base, settings, claimant, bell)
+    gate = Gate(
+        store=base.store,
+        forge=forge,
+        circuit=circuit,
+        reporter=reporter,
         claimant=claimant,
-        max_attempts=settings.max_attempts,
-        settle_s=settings.heartbeat_s,
+        takeover=takeover,
+        figures=figures,
+        lease_s=settings.lease_s,
+        stop_s=stop_s,
     )
-    figures = Figures()
     bench = Workbench(
         settings=settings,
         claimant=claimant,
-        store=shared.store,
-        announcer=shared.announcer,
+        store=base.store,
+        announcer=base.announcer,
         forge=forge,
         circuit=circuit,
-        gate=Gate(
-            store=shared.store,
-            forge=forge,
-            circuit=circuit,
-            reporter=reporter,
-            claimant=claimant,
-            takeover=takeover,
-            figures=figures,
-            lease_s=settings.lease_s,
-            stop_s=stop_s,
-        ),
+        gate=gate,
         saver=Saver(open_image_store(settings.image_store), metadata=settings.image_metadata),
-        previews=shared.previews,
-        watchers=shared.watchers,
+        previews=base.previews,
+        watchers=Watchers(base.redis, allowed=settings.previews == "on"),
         figures=figures,
         stop_s=stop_s,
     )
@@ -88,23 +71,16 @@ def compose(settings: Settings, name: str, *, stop_s: float = STOP_S) -> Runner:
     return Runner(bench, reporter=reporter, presence=presence, takeover=takeover, bell=bell)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """What a worker has as every process has it."""
+def _forge(settings: Settings, url: str) -> ForgeClient:
+    return ForgeClient(url, auth=settings.forge_auth, override_settings=settings.forge_override_settings)
 
-    store: Store
-    announcer: Announcer
-    previews: Previews
-    watchers: Watchers
 
-    @classmethod
-    def of(cls, settings: Settings) -> "_Shared":
-        redis_url = str(settings.redis_url)
-        redis = redis_link.connect(redis_url, rest_s=REDIS_REST_S)
-        previews = Previews(redis_link.connect(redis_url, decode=False, rest_s=REDIS_REST_S))
-        store, index = Store(str(settings.database_url), pool_size=4), LineIndex(redis)
-        live = LiveViews(
-            store=store, index=index, previews=previews, seen_within_s=settings.lease_s, fair=settings.fair_share
-        )
-        announcer = Announcer(index=index, live=live, publisher=Publisher(redis))
-        return cls(store, announcer, previews, Watchers(redis, allowed=settings.previews == "on"))
+def _takeover(base: Foundation, settings: Settings, claimant: Claimant, bell: Bell) -> Takeover:
+    return Takeover(
+        base.store,
+        announcer=base.announcer,
+        bell=bell,
+        claimant=claimant,
+        max_attempts=settings.max_attempts,
+        settle_s=settings.heartbeat_s,
+    )
