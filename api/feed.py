@@ -13,7 +13,7 @@ from shared.store import Store
 RECENT_S = 60.0
 MOST_JOBS = 200
 #: transactions that took a lower number but committed later are seen again for so long
-OVERLAP_S = 10.0
+LATE_S = 10.0
 
 
 class StoreFeed:
@@ -22,6 +22,8 @@ class StoreFeed:
     def __init__(self, store: Store, live: LiveViews) -> None:
         self._store = store
         self._live = live
+        #: the changes that the last look found, so that none is told twice
+        self._seen: dict[str, int] = {}
 
     def snapshot(self, identity: Identity) -> dict[str, Any]:
         """Return my unfinished jobs and those that ended a moment ago, at most 200."""
@@ -43,11 +45,13 @@ class StoreFeed:
         return LineView(self._live.totals().view(), places)
 
     def changes_since(self, seq: int) -> tuple[int, list[tuple[frozenset[str], dict[str, Any]]]]:
-        """Return the newest number and an event for each job that changed after `seq`."""
-        jobs = self._store.changed_since(seq, overlap_s=OVERLAP_S)
-        newest = max((job.change_seq for job in jobs), default=seq)
-        told = [(job.audience, events.image_progress(self._live.view(job))) for job in jobs]
-        return max(seq, newest), told
+        """Return the newest number and an event for each job that changed after `seq`, or committed late before it."""
+        late = self._store.changed_lately(seq, within_s=LATE_S)
+        fresh = self._store.changed_since(seq)
+        unseen = [job for job in late if self._seen.get(job.job_id) != job.change_seq]
+        self._seen = {job.job_id: job.change_seq for job in (*late, *fresh)}
+        told = [(job.audience, events.image_progress(self._live.view(job))) for job in (*unseen, *fresh)]
+        return max((job.change_seq for job in fresh), default=seq), told
 
     def latest_seq(self) -> int:
         """Return the newest number of the sequence of changes."""

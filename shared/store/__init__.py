@@ -12,10 +12,11 @@ from shared.store.endings import Removed
 from shared.store.figures import Census, Figures, PendingCallbacks
 from shared.store.fleet import Fleet, ForgeLease, LineState, WorkerState
 from shared.store.outbox import Callback, Outbox
-from shared.store.reading import Conversation, Duration, Message, Reading, Waiting
+from shared.store.reading import Duration, Reading, Waiting
 from shared.store.rescues import Rescued
 from shared.store.schema import migrate, pending_migrations
 from shared.store.submissions import Caps, NewJob, Submissions, TicketTaken
+from shared.store.threads import Conversation, Message, Threads
 from shared.store.upkeep import Upkeep
 
 __all__ = [
@@ -44,5 +45,5 @@ __all__ = [
 ]
 
 
-class Store(Submissions, Upkeep, Fleet, Figures, Outbox, Reading):
+class Store(Submissions, Upkeep, Fleet, Figures, Outbox, Reading, Threads):
     """All concerns over one engine; one instance per process."""

@@ -1,8 +1,8 @@
-"""What is asked of the store: jobs, the line, conversations, messages."""
+"""What is asked of the store about jobs and the line."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, func, literal, select, tuple_, union
@@ -12,31 +12,10 @@ from shared.domain.identity import Identity, audience_of
 from shared.domain.jobs import UNFINISHED, Job, Status
 from shared.domain.line import Standing, in_turn
 from shared.store.connected import Connected, job_of
-from shared.store.tables import conversations, jobs, messages, user_turns
+from shared.store.tables import jobs, user_turns
 
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message, as its row says."""
-
-    id: int
-    conversation_id: str
-    role: str
-    content: str
-    extra_metadata: dict[str, Any]
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """One conversation, as its row says."""
-
-    id: str
-    user_id: str
-    title: str
-    created_at: datetime
-    updated_at: datetime
+#: a transaction that commits late is looked for among so many changes before the newest seen
+LATE_CHANGES = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,47 +182,19 @@ class Reading(Connected):
         with self._single() as connection:
             return int(connection.execute(select(func.max(jobs.c.change_seq))).scalar() or 0)
 
-    def changed_since(self, change_seq: int, *, overlap_s: float, limit: int = 2000) -> list[Job]:
-        """Return jobs changed after `change_seq`, and those of the last `overlap_s` seconds.
-
-        The overlap covers transactions that took a lower number but committed later.
-        """
-        recent = func.clock_timestamp() - literal(timedelta(seconds=overlap_s))
-        newer = (jobs.c.change_seq > change_seq) & (jobs.c.updated_at > recent)
+    def changed_since(self, change_seq: int, limit: int = 2000) -> list[Job]:
+        """Return jobs changed after `change_seq`, the earliest change first."""
         later = jobs.c.change_seq > change_seq
-        query = select(jobs).where(later | newer).order_by(jobs.c.change_seq).limit(limit)
-        return self._jobs(query)
+        return self._jobs(select(jobs).where(later).order_by(jobs.c.change_seq).limit(limit))
 
-    def conversations_page(
-        self, user_id: str, *, before: tuple[datetime, str] | None, limit: int
-    ) -> list[Conversation]:
-        """Return one user's conversations, the most recently used first."""
-        mine = conversations.c.user_id == user_id
-        key = tuple_(conversations.c.updated_at, conversations.c.id)
-        query = select(conversations).where(mine)
-        if before is not None:
-            query = query.where(key < tuple_(*before))
-        query = query.order_by(conversations.c.updated_at.desc(), conversations.c.id.desc())
-        with self._single() as connection:
-            return [Conversation(*row) for row in connection.execute(query.limit(limit))]
+    def changed_lately(self, change_seq: int, *, within_s: float, limit: int = 2000) -> list[Job]:
+        """Return jobs changed at or shortly before `change_seq`, within `within_s` seconds, the latest change first.
 
-    def owns_conversation(self, conversation_id: str, user_id: str) -> bool:
-        """Whether the conversation exists and is this user's."""
-        query = select(conversations.c.id).where(
-            conversations.c.id == conversation_id, conversations.c.user_id == user_id
-        )
-        with self._single() as connection:
-            return connection.execute(query).one_or_none() is not None
-
-    def messages_page(self, conversation_id: str, *, before: int | None, limit: int) -> list[Message]:
-        """Return the last `limit` messages before message id `before`, oldest first."""
-        query = select(messages).where(messages.c.conversation_id == conversation_id)
-        if before is not None:
-            query = query.where(messages.c.id < before)
-        query = query.order_by(messages.c.id.desc()).limit(limit)
-        with self._single() as connection:
-            rows = [Message(*row) for row in connection.execute(query)]
-        return rows[::-1]
+        Among them are those whose transaction took a lower number but committed later.
+        """
+        recent = jobs.c.updated_at > func.clock_timestamp() - literal(timedelta(seconds=within_s))
+        near = jobs.c.change_seq.between(change_seq - LATE_CHANGES, change_seq)
+        return self._jobs(select(jobs).where(near & recent).order_by(jobs.c.change_seq.desc()).limit(limit))
 
     def _jobs(self, query: Select[Any]) -> list[Job]:
         with self._single() as connection:

@@ -1,0 +1,58 @@
+"""What the relay's sweep is told: every change once, also one whose transaction committed late."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from api.feed import StoreFeed
+from shared.foundation import Foundation
+from shared.settings import Settings
+from shared.store import Store
+from shared.store.connected import driver_url
+from tests.builders import stored_job
+
+TOUCH = text(
+    "UPDATE jobs SET change_seq = nextval('job_changes'), updated_at = clock_timestamp() WHERE job_id = :job_id"
+)
+
+
+@pytest.fixture
+def feed(database_url: str, redis_url: str) -> Iterator[StoreFeed]:
+    """A feed over an empty store."""
+    base = Foundation.of(Settings.from_env({"DATABASE_URL": database_url, "REDIS_URL": redis_url}, while_up=False))
+    yield StoreFeed(base.store, base.live)
+    base.store.close()
+
+
+def job_ids(told: list[tuple[frozenset[str], dict[str, dict[str, str]]]]) -> list[str]:
+    """Return whose events these are."""
+    return [event["job"]["job_id"] for _, event in told]
+
+
+def test_every_change_is_told_once(store: Store, feed: StoreFeed) -> None:
+    first = stored_job(store)
+    seq, told = feed.changes_since(0)
+    assert job_ids(told) == [first.job_id]
+    assert feed.changes_since(seq) == (seq, [])
+    second = stored_job(store)
+    later, told = feed.changes_since(seq)
+    assert later > seq and job_ids(told) == [second.job_id]
+
+
+def test_a_change_that_took_its_number_before_and_committed_after_is_told(
+    store: Store, feed: StoreFeed, database_url: str
+) -> None:
+    slow, quick = stored_job(store), stored_job(store)
+    seq, _ = feed.changes_since(0)
+    engine = create_engine(driver_url(database_url))
+    with engine.connect() as late:
+        late.execute(TOUCH, {"job_id": slow.job_id})
+        with engine.begin() as early:
+            early.execute(TOUCH, {"job_id": quick.job_id})
+        seq, told = feed.changes_since(seq)
+        assert job_ids(told) == [quick.job_id]
+        late.commit()
+    assert job_ids(feed.changes_since(seq)[1]) == [slow.job_id]
+    assert feed.changes_since(seq)[1] == []
+    engine.dispose()
