@@ -6,9 +6,11 @@ while it works, threads cannot be ended.
 """
 
 import signal
+import sys
 from typing import Any
 
 from celery import Celery, signals
+from celery.apps.worker import safe_say
 from celery.worker.consumer.mingle import Mingle
 from kombu import Queue
 
@@ -25,6 +27,8 @@ Mingle.compatible_transports = frozenset()
 
 #: the node name, learned in the parent before it forks
 _node = {"name": "gpu"}
+#: the signals that asked this parent to stop
+_asked_by: set[str] = set()
 
 
 def _build() -> Celery:
@@ -74,6 +78,9 @@ def _end_child(**_: Any) -> None:
 
 @signals.worker_shutting_down.connect
 def _stop_soon(sig: str, **_: Any) -> None:
-    stopping.ask_to_stop(settings.shutdown_grace_s)
-    if sig == "SIGINT":  # Celery has just made the next one the cold stop
+    again = sig == "SIGINT" and sig in _asked_by  # it came before Celery had made the second one its cold stop
+    _asked_by.add(sig)
+    stopping.ask_to_stop(0 if again else settings.shutdown_grace_s)
+    if sig == "SIGINT":
         stopping.hasten_on(signal.SIGINT)
+    safe_say(f"worker: The running job may go on for {0 if again else settings.shutdown_grace_s:g} s", sys.__stdout__)
