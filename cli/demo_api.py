@@ -83,6 +83,7 @@ def _generation(machine: Machine, asked: Txt2Img) -> Generation:
         number=next(machine.numbers),
         request=asked,
         seed=seed or 0,
+        began=request.environ["demo.began"],
         fault=fault,
         client_gone=lambda: client_has_left(connection),
         cut=lambda: cut(connection),

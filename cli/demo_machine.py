@@ -53,7 +53,7 @@ class Machine:
         request, epoch = generation.request, self.epoch
         details = {"prompt": request.prompt, "seed": generation.seed}
         given = request.model_dump(exclude_unset=True, exclude={"prompt", "seed", "force_task_id"})
-        self.witness.arrived(generation.number, generation.task, **details, request=given)
+        self.witness.arrived(generation.number, generation.task, **details, request=given, began=generation.began)
         if generation.task:
             self.pending[generation.task] = time.monotonic()
         try:

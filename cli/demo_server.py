@@ -12,6 +12,7 @@ import select
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterable
 from socketserver import ThreadingMixIn
 from typing import IO, Any, cast
@@ -99,6 +100,7 @@ class _Handler(WSGIRequestHandler):
     disable_nagle_algorithm = True
     timeout = 30
     server: _Server
+    began = 0.0
 
     def handle(self) -> None:
         """Serve requests until one side closes; a client that leaves is no news."""
@@ -108,9 +110,10 @@ class _Handler(WSGIRequestHandler):
                 self._one_request()
 
     def get_environ(self) -> dict[str, Any]:
-        """Add the socket, for the faults that cut it."""
+        """Add the socket, for the faults that cut it, and the moment at which the request began to come in."""
         environ: dict[str, Any] = super().get_environ()
         environ["demo.socket"] = self.connection
+        environ["demo.began"] = self.began
         return environ
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -118,6 +121,7 @@ class _Handler(WSGIRequestHandler):
 
     def _one_request(self) -> None:
         self.raw_requestline = self.rfile.readline(65537)
+        self.began = time.monotonic()
         if not self.raw_requestline or len(self.raw_requestline) > 65536 or not self.parse_request():
             self.close_connection = True
             return

@@ -72,6 +72,8 @@ class Generation:
     pictures: list[tuple[Picture, float]] = field(default_factory=list)
     timestamp: str = ""
     model: str = MODELS[0]
+    #: monotonic moment at which the request began to come in
+    began: float = 0.0
 
     @property
     def task(self) -> str | None:

@@ -2,7 +2,8 @@
 
 Events, each with a monotonic time, the task id, the prompt and the seed:
 
-    arrive     a generation request was read (`request`: what it named)       start   it took the lock
+    arrive     a generation request was read (`request`: what it named; `began`: when its first byte came)
+    start   it took the lock
     end        it left the lock (`outcome`: complete, interrupted, error, aborted; `client_gone`)
     answered   its answer was sent to the last byte
     interrupt  /sdapi/v1/interrupt was called (`task`: what ran at that moment, or null)
