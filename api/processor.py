@@ -1,4 +1,4 @@
-"""A prompt becomes two messages, a job, a ticket and a wake-up.
+"""A prompt becomes two messages, a job, a ticket and a wake-up; and a waiting job leaves again.
 
     one step in Redis (ticket and place) ─▶ one statement in PostgreSQL (everything) ─▶ answer
                                                                                      └─▶ event and wake-up, unwaited for
@@ -27,8 +27,8 @@ from shared.wakeups import BackgroundBell
 
 #: a counter that is behind the store is lifted once; more rounds mean something is wrong
 TICKET_TRIES = 5
-#: new jobs whose event and wake-up wait while Redis is slow; what is dropped, sweep and reconciler make up for
-MOST_ACCEPTED = 5000
+#: jobs whose event and wake-up wait while Redis is slow; what is dropped, sweep and reconciler make up for
+MOST_ANSWERED = 5000
 
 Stored = TypeVar("Stored")
 
@@ -44,7 +44,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processor:
-    """Accepts work: every way a job comes into being."""
+    """Accepts work, and takes it back: every way a job comes into being, and a cancel."""
 
     store: Store
     index: LineIndex
@@ -52,10 +52,10 @@ class Processor:
     announcer: Announcer
     live: LiveViews
     caps: Caps
-    _accepted: Background[tuple[Job, dict[str, Any]]] = field(init=False)
+    _answered: Background[tuple[Job, dict[str, Any]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_accepted", Background("accepted", self._send, most=MOST_ACCEPTED))
+        object.__setattr__(self, "_answered", Background("answered", self._send, most=MOST_ANSWERED))
 
     def request_image_generation(
         self, request: GenerateRequest, identity: Identity, *, key: str | None, locale: str
@@ -71,10 +71,26 @@ class Processor:
         change, is_new, standing = self._with_ticket(lambda: self._enter(new))
         if not is_new:
             return Accepted(change.job, self.live.view(change.job), is_new)
-        view = self.live.view_of_new(change.job, standing)
+        view = self.live.view_of_stored(change.job, standing)
         log_transition(change)
-        self._accepted.put((change.job, view))
+        self._answered.put((change.job, view))
         return Accepted(change.job, view, is_new)
+
+    def cancel(self, job_id: str, identity: Identity) -> tuple[Job, dict[str, Any]]:
+        """Cancel a job; return it with the view to answer. See `Store.cancel_job`.
+
+        A waiting job is out of the line when this returns; its event follows, in order with those of new jobs.
+        """
+        change = self.store.cancel_job(job_id, identity)
+        job = change.job
+        if not change.moved_line:
+            self.announcer.publish(change)
+            return job, self.live.view(job)
+        total = self.index.note([job])
+        view = self.live.view_of_stored(job, None if total is None else Standing(0, total))
+        log_transition(change)
+        self._answered.put((job, view))
+        return job, view
 
     def retry(self, job_id: str, identity: Identity) -> Job:
         """Begin again where a job ended in error or cancelled; see `Store.retry_job`."""
@@ -104,11 +120,12 @@ class Processor:
                 self.index.leave(new.job_id)
         return change, is_new, entry.standing
 
-    def _send(self, accepted: list[tuple[Job, dict[str, Any]]]) -> None:
-        """Tell of new jobs, then wake: a worker's first word of a job comes after ours."""
-        self.announcer.publish_accepted(accepted)
-        for job, _ in accepted:
-            self.bell.ring(job.job_id)
+    def _send(self, answered: list[tuple[Job, dict[str, Any]]]) -> None:
+        """Tell of the jobs, then wake for the new ones: a worker's first word of a job comes after ours."""
+        self.announcer.publish_answered(answered)
+        for job, _ in answered:
+            if not job.terminal:
+                self.bell.ring(job.job_id)
 
     def _with_ticket(self, store_it: Callable[[], Stored]) -> Stored:
         for _ in range(TICKET_TRIES):

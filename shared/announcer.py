@@ -37,10 +37,10 @@ class Announcer:
         if change.moved_line:
             self._publisher.line_moved()
 
-    def publish_accepted(self, accepted: Sequence[tuple[Job, dict[str, Any]]]) -> None:
-        """Tell of new jobs, many at once, by the views that their submitters were answered with."""
-        self._index.note([job for job, _ in accepted])
-        self._publisher.send_accepted((view, job.audience) for job, view in accepted)
+    def publish_answered(self, answered: Sequence[tuple[Job, dict[str, Any]]]) -> None:
+        """Tell of jobs that entered or left the line, many at once, by the views that people were answered with."""
+        self._index.note([job for job, _ in answered])
+        self._publisher.send_moved((view, job.audience) for job, view in answered)
 
     def preview_changed(self, job: Job | None) -> None:
         """Tell the owner's sockets of a new preview; the job itself did not change."""

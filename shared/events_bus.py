@@ -36,8 +36,8 @@ class Publisher:
         """Tell the sockets of `audience` (typed members) the job's new state, as `client_view` made it."""
         return self._publish(events.encode(audience, events.image_progress(job_view)))
 
-    def send_accepted(self, told: Iterable[tuple[dict[str, Any], frozenset[str]]]) -> bool:
-        """Tell of many new jobs (views and audiences as above) and that the line moved, in one step."""
+    def send_moved(self, told: Iterable[tuple[dict[str, Any], frozenset[str]]]) -> bool:
+        """Tell of jobs that entered or left the line (views and audiences as above), and that it moved, in one step."""
         messages = [events.encode(audience, events.image_progress(view)) for view, audience in told]
         try:
             with self._redis.pipeline(transaction=False) as pipe:

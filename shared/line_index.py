@@ -137,22 +137,29 @@ class LineIndex:
         except RedisError as error:
             raise QueueUnavailable(retry_after_s=_FIRST_RETRY_S) from error
 
-    def note(self, jobs: Iterable[Job]) -> None:
-        """Put each waiting job in and take each other one out, as of its version."""
-        every = list(jobs)
+    def note(self, jobs: Iterable[Job]) -> int | None:
+        """Put each waiting job in and take each other one out, as of its version.
+
+        Returns how many wait after the last of them, None where `total` would.
+        """
+        every, total = list(jobs), None
         try:
             for start in range(0, len(every), _AT_ONCE):
-                self._note_some(every[start : start + _AT_ONCE])
+                total = self._note_some(every[start : start + _AT_ONCE])
         except RedisError as error:
             log.warning("the line's index missed a change: %s", error)
+            return None
+        return total
 
-    def _note_some(self, jobs: Iterable[Job]) -> None:
+    def _note_some(self, jobs: Iterable[Job]) -> int | None:
         with self._redis.pipeline(transaction=False) as pipe:
             for job in jobs:
                 place = f"{score(job.priority, job.ticket):.0f}" if job.status is Status.QUEUED else ""
                 about = (job.job_id, job.version, _NOTED_FOR_S, place)
                 pipe.eval(_NOTE, 2, LINE, noted(job.job_id), *about)
-            pipe.execute()
+            pipe.eval(_PLACES, 2, LINE, EPOCH)
+            *_, found = pipe.execute()
+        return int(found[0]) if found else None
 
     def drop(self, job_ids: Iterable[str]) -> None:
         """Take out jobs that the store knows no more. Raises RedisError."""

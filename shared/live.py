@@ -56,8 +56,8 @@ class LiveViews:
         """Return the whole live job as clients see it; `standing` is its place in the index, if just read."""
         return client_view(job, self.live(job, standing))
 
-    def view_of_new(self, job: Job, standing: Standing | None) -> dict[str, Any]:
-        """Return the view of a job that was just stored: it is accepted, so it has one even if the store left since."""
+    def view_of_stored(self, job: Job, standing: Standing | None) -> dict[str, Any]:
+        """Return the view of a job whose change was just stored: it has one even if the store left since."""
         try:
             return self.view(job, standing)
         except StoreUnavailable:
@@ -66,13 +66,14 @@ class LiveViews:
 
     def live(self, job: Job, standing: Standing | None = None) -> Live:
         """Return what is derived for `job` now."""
-        position, total = standing if standing and not self._fair else self._place(job)
+        waits = job.status is Status.QUEUED
+        position, total = standing if standing and not (self._fair and waits) else self._place(job)
         sampling = job.stage is Stage.SAMPLING
         return Live(
             queue_position=position,
             queue_total=total,
             eta_seconds=self._eta(job, position),
-            held=self.held(),
+            held=waits and self.held(),
             preview_version=self._previews.version(job.job_id) if sampling else None,
             server_time=datetime.now(UTC),
         )

@@ -56,10 +56,8 @@ def status(job_id: str) -> Response:
 def cancel(job_id: str) -> Response:
     """Cancel: 200 once cancelled, 202 while Forge is being stopped."""
     parse_query(request.args, Query)
-    change = context().store.cancel_job(job_id_of(job_id), current_identity())
-    context().announcer.publish(change)
-    job = change.job
-    return as_json(context().live.view(job), 200 if job.terminal else 202)
+    job, view = context().processor.cancel(job_id_of(job_id), current_identity())
+    return as_json(view, 200 if job.terminal else 202)
 
 
 @jobs.delete("/image/jobs")

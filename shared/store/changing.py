@@ -1,8 +1,9 @@
 """One change of one job: compare-and-set, the message's metadata, the outbox, the event.
 
-Every write of a job goes through `_change`: it raises `version`, takes a number in the
-sequence of changes, deep-merges the job into its message and returns the `Change` to
-publish. Zero rows is a named outcome, None: another process got there first.
+Every write of a job is `changed`: it raises `version` and takes a number in the sequence of
+changes. `_change` then deep-merges the job into its message and returns the `Change` to
+publish (a cancel does the same in one statement, see `leaving`). Zero rows is a named
+outcome, None: another process got there first.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 
 from shared.domain.jobs import Job, Live, Status, client_view, done_content, stored_view
@@ -52,23 +54,18 @@ class Changing(Connected):
         moved_line: bool = False,
     ) -> Change | None:
         """Apply `values` to the one job that meets `condition`, or return None."""
-        statement = (
-            update(jobs)
-            .where(condition)
-            .values(
-                version=jobs.c.version + 1,
-                change_seq=NEXT_CHANGE,
-                updated_at=func.clock_timestamp(),
-                **values,
-            )
-            .returning(*jobs.c)
-        )
-        row = connection.execute(statement).one_or_none()
+        row = connection.execute(changed(condition, values)).one_or_none()
         if row is None:
             return None
         job = job_of(row)
         record(connection, job)
         return Change(job, moved_line)
+
+
+def changed(condition: ColumnElement[bool], values: Mapping[str, Any]) -> ReturningUpdate[Any]:
+    """SQL: give the job that meets `condition` its `values`, a version and a number of change; return its row."""
+    numbered = {"version": jobs.c.version + 1, "change_seq": NEXT_CHANGE, "updated_at": func.clock_timestamp()}
+    return update(jobs).where(condition).values(**numbered, **values).returning(*jobs.c)
 
 
 def record(connection: Connection, job: Job) -> None:

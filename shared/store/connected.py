@@ -109,7 +109,7 @@ class Connected:
     def _only_row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """Run one statement that stands alone by the driver itself; return its only row.
 
-        For the busiest statement only: what SQLAlchemy does around one costs half as much as the statement. Raises
+        For a submission and a cancel only: what SQLAlchemy does around one costs half as much as the statement. Raises
         StoreUnavailable, and psycopg2.Error for what the statement itself did wrong.
         """
         engine = self._engine("AUTOCOMMIT")
@@ -159,7 +159,7 @@ def _ask_the_rested(engine: Engine) -> None:
             raise InvalidatePoolError
 
 
-def job_of(row: Row[Any], *, skip: int = 0) -> Job:
+def job_of(row: Row[Any] | tuple[Any, ...], *, skip: int = 0) -> Job:
     """Return the job of a row that holds all columns of `jobs`, after `skip` others."""
     values = dict(zip(_COLUMNS, row[skip:], strict=True))
     for name in _ROW_ONLY:

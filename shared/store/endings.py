@@ -10,12 +10,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, literal, select
 
-from shared.domain.errors import ErrorCode, JobFinished, NotFound, NotRetryable, error_text
+from shared.domain.errors import JobFinished, NotFound, NotRetryable
 from shared.domain.identity import Identity
 from shared.domain.jobs import RETRYABLE, UNFINISHED, Job, Status
 from shared.store.changing import Change
 from shared.store.claims import Claims, held_by
 from shared.store.connected import job_of
+from shared.store.leaving import cancelled, leave
 from shared.store.submissions import Caps, check_caps_of, insert_job
 from shared.store.tables import conversations, jobs, messages
 
@@ -38,6 +39,10 @@ class Endings(Claims):
 
         Raises NotFound (missing, or someone else's), JobFinished (complete or error).
         """
+        left = leave(self._only_row, job_id, identity)
+        return self._cancel_looked_at(job_id, identity) if left is None else Change(left, moved_line=True)
+
+    def _cancel_looked_at(self, job_id: str, identity: Identity) -> Change:
         with self._begin() as connection:
             locked = select(jobs).where(jobs.c.job_id == job_id).with_for_update()
             job = _visible(connection.execute(locked).one_or_none(), identity)
@@ -125,21 +130,6 @@ class Endings(Claims):
         unfinished = (jobs.c.job_id == job.job_id) & jobs.c.status.in_(UNFINISHED)
         was_waiting = job.status is Status.QUEUED
         return self._change(connection, unfinished, cancelled(job.locale), moved_line=was_waiting)
-
-
-def cancelled(locale: str) -> dict[str, Any]:
-    """Return the columns of a job that ends as cancelled."""
-    return {
-        "status": Status.CANCELLED,
-        "stage": None,
-        "cancel_requested": True,
-        "error_code": ErrorCode.CANCELLED.value,
-        "error": error_text(ErrorCode.CANCELLED, locale),
-        "retryable": True,
-        "finished_at": func.clock_timestamp(),
-        "lease_until": None,
-        "forge_loading": False,
-    }
 
 
 def overdue(seconds: float) -> ColumnElement[bool]:

@@ -18,7 +18,8 @@ from shared.domain.jobs import Job, Status
 from shared.store.changing import Change
 from shared.store.claims import failed, held_by
 from shared.store.connected import job_of
-from shared.store.endings import Endings, cancelled
+from shared.store.endings import Endings
+from shared.store.leaving import cancelled
 from shared.store.tables import forge_leases, jobs
 
 Decide = Callable[[Job], Decision]

@@ -14,7 +14,8 @@ from shared.domain.errors import ErrorCode, error_text
 from shared.domain.jobs import Job, Status
 from shared.store.changing import Change
 from shared.store.connected import job_of
-from shared.store.endings import cancelled, overdue
+from shared.store.endings import overdue
+from shared.store.leaving import cancelled
 from shared.store.rescues import Rescues
 from shared.store.submissions import paused_s_until_now
 from shared.store.tables import jobs, line_state
