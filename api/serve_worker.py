@@ -6,11 +6,13 @@ The parent imports this module too, before anything is made cooperative: so it i
 import errno
 import gc
 import signal
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent import socket
+from gunicorn.util import write_nonblock
 from gunicorn.workers.ggevent import GeventWorker
 
 if TYPE_CHECKING:
@@ -84,6 +86,13 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
         finally:
             self._busy.discard(sock)
             self._idle.add(sock)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer what could not be read as problem+json; gunicorn's own answer is a page."""
+        from api.unreadable import answer_to
+
+        with suppress(OSError):
+            write_nonblock(client, answer_to(exc, addr[0] if addr else ""))
 
     def _drain_when_told(self, relay: "Relay") -> None:
         while self.alive:

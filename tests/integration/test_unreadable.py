@@ -1,0 +1,57 @@
+"""What gunicorn cannot read is answered as everything else is: a problem document with a request id."""
+
+import json
+import socket
+from collections.abc import Iterator
+from email.parser import BytesParser
+
+import pytest
+
+from cli.embedded_postgres import EmbeddedPostgres
+from cli.embedded_redis import EmbeddedRedis
+from tests import services
+from tests.api_server import ApiServer, api_server
+
+HOST = b"Host: 127.0.0.1\r\n"
+UNREADABLE = {
+    "a line that is too long": (b"GET /" + b"a" * 6000 + b" HTTP/1.1\r\n" + HOST, 414, "Too Long"),
+    "no request line": (b"HELLO\r\n", 400, "Bad Request"),
+    "a bad method": (b"g@t / HTTP/1.1\r\n" + HOST, 400, "Bad Request"),
+    "another protocol": (b"GET / HTTP/9.9\r\n" + HOST, 400, "Bad Request"),
+    "a bad header": (b"GET / HTTP/1.1\r\n" + HOST + b"bad header: 1\r\n", 400, "Bad Request"),
+    "a header that is too large": (b"GET / HTTP/1.1\r\n" + HOST + b"x: " + b"a" * 9000 + b"\r\n", 431, "Too Large"),
+    "too many headers": (b"GET / HTTP/1.1\r\n" + HOST + b"x: a\r\n" * 200, 431, "Too Large"),
+    "a foreign coding": (b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: unheard-of\r\n", 501, "Not Implemented"),
+}
+
+
+@pytest.fixture(scope="module")
+def server(postgres: EmbeddedPostgres, redis_server: EmbeddedRedis) -> Iterator[ApiServer]:
+    services.empty_database(postgres.url)
+    with api_server(postgres.url, redis_server.url) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_it_is_told_as_a_problem_and_ends_the_connection(server: ApiServer, name: str) -> None:
+    sent, status, words = UNREADABLE[name]
+    line, headers, body = say(server, sent + b"\r\n")
+    assert line.startswith(f"HTTP/1.1 {status} ")
+    assert headers["Content-Type"] == "application/problem+json"
+    assert len(headers["X-Request-Id"]) == 32
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    problem = json.loads(body)
+    assert (problem["status"], problem["code"]) == (status, "invalid_request")
+    assert problem["title"] == "The request is not valid." and words in problem["detail"]
+
+
+def say(server: ApiServer, data: bytes) -> tuple[str, dict[str, str], bytes]:
+    """Send raw bytes; return status line, headers and body of the answer, which the server ends."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(data)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    head, _, body = answer.partition(b"\r\n\r\n")
+    line, _, headers = head.partition(b"\r\n")
+    return line.decode(), dict(BytesParser().parsebytes(headers).items()), body
