@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 #: Widths of thumbnails that may be asked for, in pixels; each is made once and kept.
 THUMBNAIL_WIDTHS = (128, 256, 512)
 THUMBNAIL_TYPE = "image/webp"
+THUMBNAIL_SUFFIX = ".webp"
 
 _NAME = re.compile(r"flux_[0-9a-f]{32}\.png", re.ASCII)
 

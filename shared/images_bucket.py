@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.images import (
+    THUMBNAIL_SUFFIX,
     THUMBNAIL_TYPE,
     THUMBNAIL_WIDTHS,
     ImageMissing,
@@ -121,7 +122,7 @@ class BucketImages:
 
 
 def _thumbnail(name: str, width: int) -> str:
-    return f"thumbnails/{width}/{name.removesuffix('.png')}.webp"
+    return f"thumbnails/{width}/{name.removesuffix('.png')}{THUMBNAIL_SUFFIX}"
 
 
 def _reason(error: BotoCoreError | ClientError) -> str:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from shared.images import THUMBNAIL_WIDTHS, ImageMissing, StoredImage, checked, is_name, new_name
+from shared.images import THUMBNAIL_SUFFIX, THUMBNAIL_WIDTHS, ImageMissing, StoredImage, checked, is_name, new_name
 from shared.thumbnails import checked_width, shrunk
 
 #: A part this old has no writer any more.
@@ -96,7 +96,7 @@ class FolderImages:
         return len(old)
 
     def _thumbnail(self, name: str, width: int) -> Path:
-        return self._thumbnails / str(width) / Path(name).with_suffix(".webp")
+        return self._thumbnails / str(width) / Path(name).with_suffix(THUMBNAIL_SUFFIX)
 
     def _write(self, target: Path, content: bytes) -> None:
         """Write beside, bring it to the disk, rename: whole or not at all."""

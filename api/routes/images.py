@@ -10,7 +10,7 @@ from api.context import context
 from api.queries import ImageQuery, parse_query
 from shared.domain.errors import NotFound
 from shared.domain.jobs import Job
-from shared.images import THUMBNAIL_TYPE, ImageMissing
+from shared.images import THUMBNAIL_SUFFIX, THUMBNAIL_TYPE, ImageMissing
 
 images = Blueprint("images", __name__)
 
@@ -48,7 +48,9 @@ def image(name: str) -> Response:
     response.headers["Cache-Control"] = PRIVATE
     response.set_etag(f"{name}-{asked.w or 'full'}")
     if asked.download == "1":
-        response.headers.set("Content-Disposition", "attachment", filename=file_name(job))
+        response.headers.set(
+            "Content-Disposition", "attachment", filename=file_name(job, THUMBNAIL_SUFFIX if asked.w else ".png")
+        )
     response.make_conditional(request, accept_ranges=True, complete_length=len(content))
     return response
 
@@ -64,11 +66,11 @@ def _content(name: str, width: int | None) -> bytes:
         raise NotFound from error
 
 
-def file_name(job: Job) -> str:
+def file_name(job: Job, suffix: str) -> str:
     """Return a good name for a download: the prompt's words, the moment, the seed."""
     slug = _NOT_WORD.sub("-", job.prompt.lower()).strip("-")[:SLUG_CHARS].strip("-") or "image"
     moment = (job.finished_at or job.created_at).astimezone(UTC)
-    return f"{slug}_{moment:%Y%m%d-%H%M}_{job.params.get('seed')}.png"
+    return f"{slug}_{moment:%Y%m%d-%H%M}_{job.params.get('seed')}{suffix}"
 
 
 def _mine(name: str) -> Job:

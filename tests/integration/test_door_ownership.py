@@ -1,6 +1,7 @@
 """Someone else's thing answers exactly like a missing one; every route, every kind of caller."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,16 @@ def test_an_admin_may_see_and_end_jobs_and_nothing_more(
     alices: World, method: str, template: str, owner: int, admin: int
 ) -> None:
     assert alices.ask("admin", method, paths(alices, template)[0]).status_code == admin
+
+
+@pytest.mark.parametrize(("query", "kind", "suffix"), [("", "image/png", ".png"), ("&w=256", "image/webp", ".webp")])
+def test_a_download_is_named_by_what_it_is(alices: World, query: str, kind: str, suffix: str) -> None:
+    answer = alices.ask("owner", "GET", f"/images/{alices.image}?download=1{query}")
+    assert (answer.status_code, answer.mimetype) == (200, kind)
+    assert re.fullmatch(
+        rf"attachment; filename=a-lighthouse-in-a-storm_\d{{8}}-\d{{4}}_-1\{suffix}",
+        answer.headers["Content-Disposition"],
+    )
 
 
 @pytest.mark.parametrize(("method", "template", "admin"), ADMIN_THINGS)
