@@ -51,7 +51,8 @@ def _mend_epoch(duties: Duties) -> int:
     duties.index.begin_epoch(epoch)
     duties.store.set_epoch(epoch)
     duties.announcer.line_moved()
-    log.warning("Redis had lost the line's index: a new one is in use")
+    if duties.store.highest_ticket():
+        log.warning("Redis had lost the line's index: a new one is in use")
     return 1
 
 

@@ -1,11 +1,14 @@
-"""One demo renderer for all tests of this folder, clean at the start of each that asks for it."""
+"""One demo renderer for all tests of this folder, clean at the start of each that asks for it; a maintenance worker."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from beat.duties import Duties, compose
+from shared.settings import Settings
 from tests.demo_process import DemoForge
 from tests.forge_caller import Caller
 
@@ -28,3 +31,25 @@ def demo(demo_process: DemoForge) -> DemoForge:
 def caller(demo: DemoForge) -> Caller:
     """Someone who has images rendered by it."""
     return Caller(demo)
+
+
+@pytest.fixture
+def make_duties(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Duties]]:
+    """Make the collaborators of a maintenance worker with the settings a test names."""
+    made: list[Duties] = []
+
+    def make(**settings: str) -> Duties:
+        wanted = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
+        short = {"LEASE_S": "1", "HEARTBEAT_S": "0.001"}
+        made.append(compose(Settings.from_env(wanted | short | settings, while_up=False)))
+        return made[-1]
+
+    yield make
+    for duties in made:
+        duties.store.close()
+
+
+@pytest.fixture
+def duties(make_duties: Callable[..., Duties]) -> Duties:
+    """A maintenance worker with the usual settings."""
+    return make_duties()

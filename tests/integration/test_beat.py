@@ -1,50 +1,24 @@
 """The clock's duties on a real database and Redis: rescue, reconciliation, the guard, what is overdue."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import pytest
 from sqlalchemy import create_engine, text
 
 from beat.app import schedule
-from beat.duties import Duties, compose
+from beat.duties import Duties
 from beat.reconcile import reconcile
 from beat.rescue import expire_waiting_jobs, finish_overdue_cancels, rescue_orphaned_jobs
 from beat.stuck import cleanup_stuck_image_jobs
 from shared import redis_link
 from shared.domain.jobs import Job, Stage, Status
 from shared.queues import GPU_QUEUE
-from shared.redis_keys import EPOCH, LINE
-from shared.settings import Settings
 from shared.store import Claimant, Store
 from shared.store.connected import driver_url
 from tests.builders import ADMIN, stored_job
 
 GPU = Claimant("gpu1@host", "boot", "http://forge")
 OVER_S = -1.0
-
-
-@pytest.fixture
-def make_duties(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Duties]]:
-    """Make the collaborators of a maintenance worker with the settings a test names."""
-    made: list[Duties] = []
-
-    def make(**settings: str) -> Duties:
-        wanted = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
-        short = {"LEASE_S": "1", "HEARTBEAT_S": "0.001"}
-        made.append(compose(Settings.from_env(wanted | short | settings, while_up=False)))
-        return made[-1]
-
-    yield make
-    for duties in made:
-        duties.store.close()
-
-
-@pytest.fixture
-def duties(make_duties: Callable[..., Duties]) -> Duties:
-    """A maintenance worker with the usual settings."""
-    return make_duties()
 
 
 def claimed(store: Store, *, lease_s: float = 30) -> Job:
@@ -122,57 +96,6 @@ def test_a_cancelled_job_of_a_dead_worker_ends(duties: Duties, store: Store) -> 
     store.cancel_job(job.job_id, ADMIN)
     rescue_orphaned_jobs(duties)
     assert row(store, job).status is Status.CANCELLED
-
-
-def test_what_redis_lost_is_built_anew_and_a_second_look_finds_nothing(duties: Duties, store: Store) -> None:
-    jobs = [stored_job(store) for _ in range(5)]
-    assert duties.index.job_ids() is None
-    assert reconcile(duties) > 0
-    assert duties.index.job_ids() == [job.job_id for job in jobs]
-    assert duties.index.epoch() == store.line_state().epoch
-    assert reconcile(duties) == 0
-
-
-def test_an_index_that_differs_is_mended_place_by_place(duties: Duties, store: Store, redis_url: str) -> None:
-    jobs = [stored_job(store) for _ in range(4)]
-    reconcile(duties)
-    redis = redis_link.connect(redis_url)
-    redis.zadd(LINE, {"ghost": 1, jobs[3].job_id: 2})
-    redis.zrem(LINE, jobs[1].job_id)
-    assert reconcile(duties) == 3
-    assert duties.index.job_ids() == [job.job_id for job in jobs]
-    redis.close()
-
-
-def test_a_redis_that_came_back_with_old_data_is_not_believed(duties: Duties, store: Store, redis_url: str) -> None:
-    stored_job(store)
-    reconcile(duties)
-    redis = redis_link.connect(redis_url)
-    redis.set(EPOCH, "of a week ago")
-    reconcile(duties)
-    assert duties.index.epoch() == store.line_state().epoch != "of a week ago"
-    redis.close()
-
-
-def test_missing_wake_ups_are_rung_once_for_every_worker_that_could_hear(duties: Duties, store: Store) -> None:
-    for _ in range(5):
-        stored_job(store)
-    reconcile(duties)
-    assert duties.bell.unheard() == 1
-    reconcile(duties)
-    assert duties.bell.unheard() == 1
-
-
-def test_a_paused_line_is_not_rung_for(duties: Duties, store: Store) -> None:
-    stored_job(store)
-    store.pause()
-    reconcile(duties)
-    assert duties.bell.unheard() == 0
-
-
-def test_without_redis_there_is_nothing_to_reconcile_with(make_duties: Callable[..., Duties], store: Store) -> None:
-    stored_job(store)
-    assert reconcile(make_duties(REDIS_URL="redis://127.0.0.1:1/0")) == 0
 
 
 def test_one_of_two_reconciliations_at_once_steps_back(duties: Duties, store: Store) -> None:
