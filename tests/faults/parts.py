@@ -26,6 +26,7 @@ class Part:
 
     def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
+        self.own = dict(environment)
         self.environment = dict(environment)
         self.command = command
         self._log = log
@@ -74,6 +75,12 @@ class Part:
     def signal_group(self, number: int) -> None:
         """Send a signal to the main process and its children, as a terminal or a container does."""
         os.killpg(self.pid, number)
+
+    def mend(self) -> None:
+        """End it if a test left it with other settings than its own; the next start has those again."""
+        if self.environment != self.own:
+            self.stop()
+            self.environment = dict(self.own)
 
     def thaw(self) -> None:
         """Let whatever a test froze go on."""

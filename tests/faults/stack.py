@@ -132,7 +132,7 @@ class Stack(Client, Judge):
             del self.parts[name]
 
     def restart(self, name: str, **settings: str) -> Part:
-        """Stop a part and start it with other settings."""
+        """Stop a part and start it with other settings; `settle` gives it its own again."""
         part = self.parts[name]
         part.stop()
         part.environment.update(settings)
@@ -154,6 +154,7 @@ class Stack(Client, Judge):
                 server.start()
         for part in self.parts.values():
             part.thaw()
+            part.mend()
         for forge in self.forges:
             forge.reset()
         self.start()
@@ -197,9 +198,8 @@ def running(folder: Path, **settings: str) -> Iterator[Stack]:
         postgres = opened.enter_context(services.postgres())
         redis = opened.enter_context(services.redis_server())
         migrate(postgres.url)
-        demos = [
-            opened.enter_context(DemoForge("--log-file", str(folder / f"witness{number}.jsonl"))) for number in (1, 2)
-        ]
+        witnesses = [str(folder / f"witness{number}.jsonl") for number in (1, 2)]
+        demos = [opened.enter_context(DemoForge("--log-file", path, port=free_port())) for path in witnesses]
         stack = Stack(folder, postgres=postgres, redis=redis, forges=demos, settings=settings)
         opened.callback(stack.stop)
         stack.start()

@@ -53,7 +53,6 @@ def test_a_job_between_two_tries_is_cancelled_at_once(stack: Stack) -> None:
     stack.cancel(job_id)
     with stack.stopwatch("13 cancel between tries: cancelled", within_s=CANCELLED_S):
         stack.wait_all([job_id], Status.CANCELLED)
-    stack.restart("gpu1", FORGE_TIMEOUT_S="30", FORGE_RETRY_DELAYS_S="1,2,4")
 
 
 def test_a_held_job_is_cancelled_at_once(stack: Stack) -> None:

@@ -123,7 +123,6 @@ def test_a_hanging_forge_is_tried_four_times_then_told_in_the_customers_words(st
     again = stack.post(f"/image/job/{job_id}/retry")
     assert again.status_code == 202
     stack.wait_all([again.json()["job_id"]])
-    stack.restart("gpu1", FORGE_TIMEOUT_S="30")
 
 
 def test_three_rounds_of_a_plain_500_fail_that_job_and_not_the_line(stack: Stack) -> None:
