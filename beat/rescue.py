@@ -21,11 +21,12 @@ CANCEL_MARGIN_S = 3.0
 def rescue_orphaned_jobs(duties: Duties) -> int:
     """Take back every job whose lease ran out; return how many."""
 
-    def decide(job: Job) -> Decision:
+    def decide(job: Job, *, blameless: bool) -> Decision:
         return rescue_decision(
             deaths=job.deaths,
             max_attempts=duties.settings.max_attempts,
             cancel_requested=job.cancel_requested,
+            blameless=blameless,
         )
 
     rescued = duties.store.rescue_orphans(decide, settle_s=duties.settings.heartbeat_s)

@@ -1,98 +1,143 @@
 """One attempt at one job, from the claim to its end; knows no Celery.
 
-    claim ─▶ try ─▶ picture ─▶ saving ─▶ complete
+    claim ─▶ try ─▶ answered ─┬─▶ finish (worker.finish): saving ─▶ complete
+              │               └─▶ handed over: the next job's request goes out, then this one is finished behind it
               ├─ failure ─▶ decision: retry · put back · fail
               └─ stopped: cancelled · given back (a shutdown, a lease in doubt) · lost
 
-Forge's failures are made decisions by `shared.domain.decisions`; this carries them out.
-Every write is fenced by the attempt's number, and waits for a database that is away.
+Forge's failures are made decisions by `shared.domain.decisions`; `worker.verdicts` carries them out.
 """
+
+from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import count
-from typing import Any
-
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from shared.domain.decisions import Decision, Outcome, Troubles, failure_decision
-from shared.domain.errors import TEMPORARY, ErrorCode
-from shared.domain.failures import FailureKind
-from shared.domain.jobs import Job
+from shared.domain.errors import ErrorCode
 from shared.domain.params import GenerationParams
 from shared.store import Change, StoreUnavailable
 from worker import stopping
-from worker.forge import ForgeFailure, GeneratedImage, GenerationStopped, generate_image_via_forge
+from worker.finish import Finish
+from worker.forge import ForgeFailure, GenerationStopped
+from worker.forge_generation import Callbacks, Generation
 from worker.lease import Lease
 from worker.persistence import persist
 from worker.progress import ProgressTeller
+from worker.verdicts import Verdicts
 from worker.workbench import Ending, StopReason, Workbench
 
 log = logging.getLogger(__name__)
 
-#: a disk that is full may have room again soon; the picture is kept meanwhile
-SAVE_TRIES = 4
-SAVE_AGAIN_S = 1.0
-
-
-def run_attempt(job: Job, bench: Workbench) -> Ending:
-    """Work a claimed job to the end of this attempt; its lease is kept meanwhile.
-
-    Raises StoreUnavailable when this worker has to stop while the database is away.
-    """
-    settings = bench.settings
-    seconds = {"lease_s": settings.lease_s, "heartbeat_s": settings.heartbeat_s}
-    try:
-        with Lease(bench.store, job, bench.claimant, **seconds) as lease:
-            return Attempt(job, bench, lease).run()
-    finally:
-        bench.previews.drop(job.job_id)
+#: claims the next job, or finds that nobody follows
+Follow = Callable[[], "Attempt | None"]
 
 
 class Attempt:
-    """The state of one attempt while it runs."""
+    """The state of one attempt while it runs: `prepare`, `start`, `run`, and `finish_behind` if it was handed over."""
 
-    def __init__(self, job: Job, bench: Workbench, lease: Lease) -> None:
-        self._job = job
+    def __init__(self, claimed: Change, bench: Workbench) -> None:
+        self.claimed = claimed
+        self.job = claimed.job
         self._bench = bench
         self._store = bench.store
-        self._lease = lease
-        self._troubles = Troubles(bad_rounds=job.bad_rounds, forge_deaths=job.forge_deaths)
-        self._params = GenerationParams(prompt=job.prompt, **job.params)
+        settings = bench.settings
+        self._lease = Lease(
+            bench.store, self.job, bench.claimant, lease_s=settings.lease_s, heartbeat_s=settings.heartbeat_s
+        )
+        self._troubles = Troubles(bad_rounds=self.job.bad_rounds, forge_deaths=self.job.forge_deaths)
         #: Forge may be at work on what we gave up
         self._ghost = False
         self._teller = ProgressTeller(
-            job,
+            self.job,
             bench.claimant,
             store=bench.store,
             announcer=bench.announcer,
             previews=bench.previews,
-            step=bench.settings.progress_step,
+            step=settings.progress_step,
         )
+        self._verdicts = Verdicts(self.job, bench)
+        self._finish = Finish(self.job, bench, lease=self._lease, teller=self._teller, verdicts=self._verdicts)
+        self._follow: Follow = lambda: None
+        #: who was claimed to follow; its request goes out when ours is answered
+        self._follower: Attempt | None = None
+        self._generation: Generation | None = None
+        self._unready: Exception | None = None
+        self._body = b""
 
-    def run(self) -> Ending:
-        """Try until there is a picture, a verdict or a reason to stop."""
+    def prepare(self) -> None:
+        """Make the first try ready to be sent; what is wrong with it is told by `run`."""
+        try:
+            self._generation = self._ready(self._task_id(1))
+        except Exception as error:
+            self._unready = error
+
+    def start(self) -> None:
+        """Send the first try, and keep the lease from now on."""
+        if self._generation is not None:
+            self._generation.start()
+        self._bench.figures.generation_begins(self.job)
+        self._lease.start()
+
+    def abandon(self) -> None:
+        """Give the job back unsent."""
+        if self._generation is not None:
+            self._generation.abandon()
+        self._verdicts.put_back()
+
+    def run(self, follow: Follow) -> Ending | Attempt:
+        """Try until there is a picture, a verdict or a reason to stop; return how it ended, or who follows.
+
+        `follow` is asked for the next job when Forge is done with ours. Raises StoreUnavailable when this worker
+        has to stop while the database is away.
+        """
+        self._follow = follow
         numbers = count(1)
         ending = None
-        while ending is None:
-            ending = self._one_try(f"{self._job.job_id}-{self._job.attempt}-{next(numbers)}")
-        if not self._ghost:
-            persist(self._teller.end_tries)
+        try:
+            while ending is None:
+                ending = self._one_try(next(numbers))
+        except BaseException:
+            self._end()
+            raise
+        if isinstance(ending, Ending):
+            if not self._ghost:
+                persist(self._teller.end_tries)
+            self._end()
         return ending
 
-    def _one_try(self, task_id: str) -> Ending | None:
-        """Return how the attempt ended, or None: try once more."""
+    def finish_behind(self) -> Ending:
+        """Finish while the next generation runs; a picture that is none is drawn again, first in line.
+
+        Raises StoreUnavailable when this worker has to stop while the database is away.
+        """
         try:
-            if self._ghost:
-                self._bench.gate.clear_for_retry(self._teller.last_try)
-                self._ghost = False
-            if not persist(lambda: self._teller.begin_try(task_id)) or not persist(self._lease.confirm):
-                return self._give_up()
-            image = self._generate(task_id)
-            self._bench.circuit.success()
-            return self._save(image)
+            return self._finish.run(self._asked(), self._body)
+        except ForgeFailure as failure:
+            self._bench.gate.blame(failure)
+            decision = self._decide(failure)
+            again = Decision(Outcome.PUT_BACK, bad_rounds=1)
+            return self._verdicts.carry_out(again if decision.outcome is Outcome.RETRY else decision)
+        finally:
+            self._end()
+
+    def fail_internally(self) -> Ending:
+        """End the job: it broke us."""
+        return self._verdicts.fail(ErrorCode.INTERNAL)
+
+    def _end(self) -> None:
+        self._lease.stop()
+        self._bench.previews.drop(self.job.job_id)
+
+    def _one_try(self, number: int) -> Ending | Attempt | None:
+        """Return how the attempt ended, who follows, or None: try once more."""
+        try:
+            if number > 1 and not self._begin_again(self._task_id(number)):
+                return self._verdicts.give_up()
+            self._draw()
+            return self._follower or self._finish.run(self._asked(), self._body)
         except GenerationStopped as stopped:
             self._ghost = not stopped.stopped
             return self._stop(StopReason(stopped.reason))
@@ -101,17 +146,59 @@ class Attempt:
             self._bench.gate.blame(failure)
             return self._carry_out(self._decide(failure))
 
-    def _generate(self, task_id: str) -> GeneratedImage:
-        with self._bench.figures.generating(self._job):
-            return generate_image_via_forge(
-                self._bench.forge,
-                self._params,
-                task_id=task_id,
-                on_progress=lambda found: self._teller.tell(found, task_id=task_id),
-                should_stop=self._reason_to_stop,
-                limits=self._bench.limits,
-                previews=lambda: self._bench.watchers.of(self._job, time.time()),
-            )
+    def _begin_again(self, task_id: str) -> bool:
+        """Send another try; return False when the job is no longer ours."""
+        if self._ghost:
+            self._bench.gate.clear_for_retry(self._teller.last_try)
+            self._ghost = False
+        if not persist(lambda: self._teller.begin_try(task_id)) or not persist(self._lease.confirm):
+            return False
+        self._generation = self._ready(task_id)
+        self._generation.start()
+        self._bench.figures.generation_begins(self.job)
+        return True
+
+    def _draw(self) -> None:
+        """Wait for Forge's answer; whoever was claimed meanwhile is given back when there is none."""
+        generation = self._asked()
+        try:
+            self._body = generation.wait()
+            self._bench.figures.generation_ended(drawn=True)
+        except BaseException:
+            self._bench.figures.generation_ended(drawn=False)
+            if self._follower is not None:
+                self._follower.abandon()
+                self._follower = None
+            raise
+
+    def _asked(self) -> Generation:
+        if self._generation is None:
+            raise self._unready or RuntimeError("the attempt was not prepared")
+        return self._generation
+
+    def _ready(self, task_id: str) -> Generation:
+        params = GenerationParams(prompt=self.job.prompt, **self.job.params)
+        self._bench.forge.check_model(params.model)
+        callbacks = Callbacks(
+            on_progress=lambda found: self._teller.tell(found, task_id=task_id),
+            should_stop=self._reason_to_stop,
+            previews=lambda: self._bench.watchers.of(self.job, time.time()),
+            on_answered=self._on_answered,
+        )
+        generation = Generation(
+            self._bench.forge, params, task_id=task_id, callbacks=callbacks, limits=self._bench.limits
+        )
+        generation.prepare()
+        return generation
+
+    def _on_answered(self) -> None:
+        """Have the next job claimed, unless we stop, or this one has met trouble that its picture may repeat."""
+        doubtful = self._lease.gone or self._lease.unsure or self._troubles.bad_rounds or self._troubles.bad_images
+        if not doubtful and not stopping.is_stopping():
+            self._follower = self._follow()
+
+    def _task_id(self, number: int) -> str:
+        return f"{self.job.job_id}-{self.job.attempt}-{number}"
 
     def _reason_to_stop(self) -> StopReason | None:
         if self._lease.gone or self._lease.unsure:
@@ -119,7 +206,7 @@ class Attempt:
         if stopping.is_overdue():
             return StopReason.SHUTDOWN
         try:
-            found = self._store.look(self._job)
+            found = self._store.look(self.job)
         except StoreUnavailable:
             return None
         if found is None:
@@ -135,20 +222,13 @@ class Attempt:
             timeout_s=settings.forge_timeout_s,
             died_generating=failure.died,
         )
-        self._troubles = _worse(self._troubles, failure.kind)
+        self._troubles = self._troubles.after(failure.kind)
         return decision
 
     def _carry_out(self, decision: Decision) -> Ending | None:
         if decision.outcome is Outcome.RETRY:
             return self._wait_for_retry(decision.delay_s)
-        if decision.outcome is Outcome.PUT_BACK:
-            return self._put_back(decision)
-        self._fail(decision.code or ErrorCode.INTERNAL, decision.text_params)
-        return Ending.DONE
-
-    def _fail(self, code: ErrorCode, text_params: dict[str, object]) -> None:
-        retryable = code in TEMPORARY
-        self._publish(lambda: self._store.fail(self._job, code, retryable=retryable, **text_params))
+        return self._verdicts.carry_out(decision)
 
     def _wait_for_retry(self, delay_s: float) -> Ending | None:
         until = time.monotonic() + delay_s
@@ -161,79 +241,7 @@ class Attempt:
 
     def _stop(self, reason: StopReason) -> Ending:
         if reason is StopReason.SHUTDOWN:
-            return self._put_back(Decision(Outcome.PUT_BACK))
+            return self._verdicts.put_back()
         if self._ghost:
             self._bench.circuit.trip()
-        if reason is StopReason.LOST:
-            return self._give_up()
-        self._publish(lambda: self._store.finish_cancel(self._job))
-        return Ending.DONE
-
-    def _give_up(self) -> Ending:
-        """Leave the job to others; if nobody took it, it goes back to its place and no death is counted."""
-        log.warning("job %s: attempt %d is given up, its lease is lost", self._job.job_id, self._job.attempt)
-        return self._put_back(Decision(Outcome.PUT_BACK))
-
-    def _put_back(self, decision: Decision) -> Ending:
-        """Return the job to its place; a cancel asked for meanwhile ends it instead."""
-        raised = {"bad_rounds": decision.bad_rounds, "forge_deaths": decision.forge_deaths}
-        if self._publish(lambda: self._store.put_back(self._job, **raised)) is not None:
-            return Ending.PUT_BACK
-        ended = self._publish(lambda: self._store.finish_cancel(self._job))
-        return Ending.LOST if ended is None else Ending.DONE
-
-    def _save(self, image: GeneratedImage) -> Ending:
-        """Store the picture, then complete; raises ForgeFailure for one that is none."""
-        if not persist(self._lease.confirm) or not persist(self._teller.saving):
-            return self._give_up()
-        try:
-            name = self._stored(image)
-        except OSError:
-            log.exception("job %s: the picture could not be stored", self._job.job_id)
-            self._fail(ErrorCode.INTERNAL, {})
-            return Ending.DONE
-        params = _effective(self._job, image)
-        if self._publish(lambda: self._store.complete(self._job, image_name=name, params=params)) is None:
-            return self._without(name)
-        return Ending.DONE
-
-    def _without(self, name: str) -> Ending:
-        """Another process ended the job, and nobody will ask for this picture; or we did, and did not hear of it."""
-        row = persist(lambda: self._store.job(self._job.job_id))
-        if row is not None and row.image_name == name:
-            self._bench.announcer.publish(Change(row))
-            return Ending.DONE
-        self._bench.saver.discard(name)
-        return Ending.LOST
-
-    def _stored(self, image: GeneratedImage) -> str:
-        tries = Retrying(
-            stop=stop_after_attempt(SAVE_TRIES),
-            wait=wait_fixed(SAVE_AGAIN_S),
-            retry=retry_if_exception_type(OSError),
-            reraise=True,
-        )
-        return tries(self._bench.saver.save, image)
-
-    def _publish(self, change: Callable[[], Change | None]) -> Change | None:
-        found = persist(change)
-        self._bench.announcer.publish(found)
-        return found
-
-
-def _worse(troubles: Troubles, kind: FailureKind) -> Troubles:
-    match kind:
-        case FailureKind.TIMEOUT:
-            return replace(troubles, timeouts=troubles.timeouts + 1)
-        case FailureKind.OUT_OF_MEMORY:
-            return replace(troubles, memory_failures=troubles.memory_failures + 1)
-        case FailureKind.BAD_IMAGE:
-            return replace(troubles, bad_images=troubles.bad_images + 1)
-        case _:
-            return troubles
-
-
-def _effective(job: Job, image: GeneratedImage) -> dict[str, Any]:
-    """Return the parameters with what Forge really used."""
-    used = {"seed": image.seed, "sampler_name": image.sampler_name, "model": image.model}
-    return {**job.params, **{name: value for name, value in used.items() if value is not None}}
+        return self._verdicts.give_up() if reason is StopReason.LOST else self._verdicts.cancel()

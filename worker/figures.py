@@ -8,8 +8,6 @@ A worker serves no HTTP, so it writes its counters into its row (shared.store.fi
 boot, which Prometheus expects of a counter.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import perf_counter, time
 from typing import Any
 
@@ -51,19 +49,20 @@ class Figures:
             self._errors.labels(kind.value)
         self._ended: tuple[float, float] | None = None
         self._begun = ("", 0)
+        self._began_at = perf_counter()
 
-    @contextmanager
-    def generating(self, job: Job) -> Iterator[None]:
-        """Measure one generation; the first of an attempt also tells how long job and GPU waited for it."""
+    def generation_begins(self, job: Job) -> None:
+        """Forge was asked for a picture; the first time of an attempt also tells how long job and GPU waited for it."""
         if self._begun != (job.job_id, job.attempt):
             self._begun = (job.job_id, job.attempt)
             self._begin(job)
-        began = perf_counter()
-        try:
-            yield
-            self._generation.observe(perf_counter() - began)
-        finally:
-            self._ended = (time(), perf_counter())
+        self._began_at = perf_counter()
+
+    def generation_ended(self, *, drawn: bool) -> None:
+        """Forge is done; `drawn`: with a picture."""
+        self._ended = (time(), perf_counter())
+        if drawn:
+            self._generation.observe(self._ended[1] - self._began_at)
 
     def idle(self) -> None:
         """Nothing could be claimed: what follows is no gap between two jobs."""

@@ -7,15 +7,15 @@ returned with the image. The pixels are decoded in `worker.saver`.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import io
-import json
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+import orjson
+import pybase64
 from PIL import Image, UnidentifiedImageError
 
 from shared.domain.failures import FailureKind
@@ -76,7 +76,7 @@ def _bad(detail: str) -> ForgeFailure:
 
 def _object(text: bytes | str, what: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = orjson.loads(text)
     except (ValueError, RecursionError):
         raise _bad(f"{what} is not JSON") from None
     if not isinstance(value, dict):
@@ -104,7 +104,7 @@ def _first_image(images: object, index: object) -> str:
 
 def _decoded(encoded: str) -> bytes:
     try:
-        return base64.b64decode(encoded.partition(",")[2] if encoded.startswith("data:") else encoded, validate=True)
+        return pybase64.b64decode(encoded.partition(",")[2] if encoded.startswith("data:") else encoded, validate=True)
     except (binascii.Error, ValueError):
         raise _bad("the image is not base64") from None
 

@@ -7,8 +7,6 @@ almost a whole lease fences itself: it stops before another worker may begin.
 import logging
 import threading
 import time
-from types import TracebackType
-from typing import Self
 
 from shared.domain.jobs import Job
 from shared.store import Claimant, Store, StoreUnavailable
@@ -17,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Lease:
-    """Renews the leases on a job and on its Forge inside a `with` block."""
+    """Renews the leases on a job and on its Forge between `start` and `stop`."""
 
     def __init__(self, store: Store, job: Job, claimant: Claimant, *, lease_s: float, heartbeat_s: float) -> None:
         self._store = store
@@ -30,16 +28,12 @@ class Lease:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="heartbeat", daemon=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Renew from now on."""
         self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
+        """Renew no more."""
         self._ended.set()
 
     @property

@@ -47,7 +47,7 @@ class ProgressTeller:
         self._stage = Stage.LOADING
         self._alive_at = 0.0
         self._preview_at = 0.0
-        self._task_id: str | None = None
+        self._task_id = job.task_id
         self._timestamp: str | None = None
 
     @property
@@ -56,7 +56,7 @@ class ProgressTeller:
         return ForgeLease(self._task_id, self._timestamp)
 
     def begin_try(self, task_id: str) -> bool:
-        """Record a new try; return False when the job is no longer ours."""
+        """Record another try (the claim recorded the first); return False when the job is no longer ours."""
         self._stage = Stage.LOADING
         self._task_id, self._timestamp = task_id, None
         self._store.note_generation(self._claimant, task_id=task_id, job_timestamp=None)

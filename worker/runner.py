@@ -1,6 +1,6 @@
 """One worker process: what a wake-up sets in motion, and what the process tells of itself.
 
-wake-up ─▶ gate (lease on the Forge, circuit, pre-flight) ─▶ claim ─▶ attempt
+wake-up ─▶ gate (lease on the Forge, circuit, pre-flight) ─▶ claim ─▶ row of attempts (worker.row)
              └─ closed: hand the wake-up back for a healthy worker, then wait
 
 No wake-up is dropped while a job waits, and none is needed more than once a heartbeat: a
@@ -9,15 +9,12 @@ worker that ends a job, or idles, rings itself when the broker is empty and the 
 
 import logging
 
-from shared.domain.errors import ErrorCode
-from shared.domain.jobs import Job
 from shared.store import StoreUnavailable
 from shared.wakeups import Bell
 from worker import stopping
-from worker.attempt import run_attempt
-from worker.persistence import persist
 from worker.presence import Presence
 from worker.reporter import Reporter
+from worker.row import Row
 from worker.takeover import Takeover
 from worker.workbench import Ending, Workbench
 
@@ -38,6 +35,7 @@ class Runner:
         self.takeover = takeover
         self._store = bench.store
         self._reporter = reporter
+        self._row = Row(bench, reporter=reporter, takeover=takeover)
         self._presence = presence
 
     def start(self) -> None:
@@ -55,7 +53,7 @@ class Runner:
         self._store.close()
 
     def wake_up(self) -> None:
-        """Claim the first waiting job and work it; a closed gate hands the wake-up back."""
+        """Work jobs until none waits; a closed gate hands the wake-up back."""
         if stopping.is_stopping():
             self.bell.ring("stopping")
             return
@@ -71,42 +69,16 @@ class Runner:
         if not self._store.work_waits():
             self.bench.figures.idle()
             return
-        job = self._claim() if self.bench.gate.opens() else None
-        if job is None:
+        attempt = self._row.claim() if self.bench.gate.opens() else None
+        if attempt is None:
             self.bench.figures.idle()
             self._hand_back()
-        elif self._work(job) is Ending.PUT_BACK:
+        elif self._row.work(attempt) is Ending.PUT_BACK:
             self._hand_back()
         else:
             self._presence.ring_if_unheard()
-
-    def _claim(self) -> Job | None:
-        self.takeover.unsure = True
-        settings = self.bench.settings
-        change = self._store.claim(self.bench.claimant, lease_s=settings.lease_s, fair=settings.fair_share)
-        self.takeover.unsure = False
-        self.bench.announcer.publish(change)
-        return None if change is None else change.job
 
     def _hand_back(self) -> None:
         """Give the wake-up to a healthy worker, then let some time pass without it."""
         self.bell.ring("held")
         stopping.wait_unless_stopping(HOLD_S)
-
-    def _work(self, job: Job) -> Ending:
-        self._reporter.tell(job_id=job.job_id)
-        self.takeover.unsure = True
-        try:
-            ending = run_attempt(job, self.bench)
-        except StoreUnavailable:
-            raise
-        except Exception:
-            log.exception("job %s: the attempt broke", job.job_id)
-            change = persist(lambda: self._store.fail(job, ErrorCode.INTERNAL, retryable=True))
-            self.bench.announcer.publish(change)
-            ending = Ending.DONE
-        finally:
-            self._reporter.tell(job_id=None)
-        self.takeover.unsure = False
-        self.bench.figures.attempt_ended(ending.value)
-        return ending

@@ -70,7 +70,10 @@ class Takeover:
         self._bell.ring_maintenance(RESCUE_TASK)
         self._bell.ring_maintenance(RECONCILE_TASK)
 
-    def _decide(self, job: Job) -> Decision:
+    def _decide(self, job: Job, *, blameless: bool) -> Decision:
         return rescue_decision(
-            deaths=job.deaths, max_attempts=self._max_attempts, cancel_requested=job.cancel_requested
+            deaths=job.deaths,
+            max_attempts=self._max_attempts,
+            cancel_requested=job.cancel_requested,
+            blameless=blameless,
         )

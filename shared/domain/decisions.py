@@ -4,7 +4,7 @@ Every rule takes data and returns a `Decision`; none reads a clock, a database o
 setting. Failures by kind: see the table in `shared.domain.failures`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shared.domain.errors import ErrorCode
@@ -60,11 +60,27 @@ class Troubles:
     bad_rounds: int = 0
     forge_deaths: int = 0
 
+    def after(self, kind: FailureKind) -> "Troubles":
+        """Return what it has been through after one more failed try of this attempt."""
+        match kind:
+            case FailureKind.TIMEOUT:
+                return replace(self, timeouts=self.timeouts + 1)
+            case FailureKind.OUT_OF_MEMORY:
+                return replace(self, memory_failures=self.memory_failures + 1)
+            case FailureKind.BAD_IMAGE:
+                return replace(self, bad_images=self.bad_images + 1)
+            case _:
+                return self
 
-def rescue_decision(*, deaths: int, max_attempts: int, cancel_requested: bool) -> Decision:
-    """Decide on a job whose worker died, after `deaths` earlier deaths."""
+
+def rescue_decision(
+    *, deaths: int, max_attempts: int, cancel_requested: bool, blameless: bool = False
+) -> Decision:
+    """Decide on a job whose worker died, after `deaths` earlier deaths; a blameless one is charged with none."""
     if cancel_requested:
         return Decision(Outcome.CANCEL)
+    if blameless:
+        return Decision(Outcome.PUT_BACK)
     if deaths + 1 >= max_attempts:
         params: dict[str, object] = {"deaths": deaths + 1}
         return Decision(Outcome.FAIL, code=ErrorCode.WORKER_LOST, text_params=params, deaths=1)

@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, exists, extract, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    String,
+    cast,
+    exists,
+    extract,
+    func,
+    literal,
+    select,
+    update,
+)
 
 from shared.domain.errors import ErrorCode, error_text
 from shared.domain.jobs import Job, Stage, Status
@@ -38,9 +51,10 @@ class Claims(Changing):
     """Jobs that are being worked."""
 
     def claim(self, claimant: Claimant, *, lease_s: float, fair: bool = False) -> Change | None:
-        """Take the first waiting job, or None: nothing waits, the line is paused, or another drives our Forge.
+        """Take the first waiting job for its first try.
 
-        `fair`: the first is that of the least recently served user (see `turns`).
+        None: nothing waits, the line is paused, or another drives our Forge. `fair`: the first is that of the least
+        recently served user (see `turns`).
         """
         with self._begin() as connection:
             first = turns.first_in_turn(connection) if fair else _first_come()
@@ -48,6 +62,8 @@ class Claims(Changing):
             change = self._change(
                 connection, waits & ~_driven_by_another(claimant), _claimed(claimant, lease_s), moved_line=True
             )
+            if change is not None:
+                _note_first_try(connection, claimant, change.job)
             if fair and change is not None:
                 turns.take_turn(connection, change.job)
             return change
@@ -74,7 +90,7 @@ class Claims(Changing):
         return None if row is None else Renewal(bool(row.cancel_requested))
 
     def begin_try(self, job: Job, task_id: str) -> Change | None:
-        """Record the task id of a new try (a sign of life); the stage is loading again."""
+        """Record the task id of another try (a sign of life); the stage is loading again."""
         values = {"task_id": task_id, "stage": Stage.LOADING, "alive_at": func.clock_timestamp()}
         return self._write(job, {**values, "forge_loading": False})
 
@@ -165,6 +181,12 @@ def _driven_by_another(claimant: Claimant) -> ColumnElement[bool]:
     )
 
 
+def _note_first_try(connection: Connection, claimant: Claimant, job: Job) -> None:
+    """Record on the Forge's lease whose generation comes: who finds it running later must know that it is ours."""
+    ours = (forge_leases.c.forge == claimant.forge) & (forge_leases.c.boot_id == claimant.boot_id)
+    connection.execute(update(forge_leases).where(ours).values(task_id=job.task_id, job_timestamp=None))
+
+
 def _first_of_line() -> Select[tuple[str]]:
     """SQL: the first of (priority, ticket), while the line is not paused."""
     waiting = select(jobs.c.job_id).where(jobs.c.status == Status.QUEUED, ~paused())
@@ -185,7 +207,7 @@ def _claimed(claimant: Claimant, lease_s: float) -> dict[str, Any]:
         "worker": claimant.worker,
         "boot_id": claimant.boot_id,
         "forge": claimant.forge,
-        "task_id": None,
+        "task_id": jobs.c.job_id + "-" + cast(jobs.c.attempt + 1, String) + "-1",
         "forge_loading": False,
         "lease_until": _from_now(lease_s),
         "started_at": func.clock_timestamp(),

@@ -9,12 +9,14 @@ are harmless.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Protocol
 
-from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, union, update
+from sqlalchemy import ColumnElement, Connection, exists, func, literal, or_, select, union, update
 
 from shared.domain.decisions import Decision, Outcome
 from shared.domain.errors import TEMPORARY, ErrorCode
-from shared.domain.jobs import Job, Status
+from shared.domain.jobs import Job, Stage, Status
 from shared.store.changing import Change
 from shared.store.claims import failed, held_by
 from shared.store.connected import job_of
@@ -22,7 +24,12 @@ from shared.store.endings import Endings
 from shared.store.leaving import cancelled
 from shared.store.tables import forge_leases, jobs
 
-Decide = Callable[[Job], Decision]
+
+class Decide(Protocol):
+    """What becomes of a job whose worker died; `blameless`: it is known not to have been the cause."""
+
+    def __call__(self, job: Job, *, blameless: bool) -> Decision:
+        """Return the decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +46,22 @@ class Rescues(Endings):
     def rescue_orphans(self, decide: Decide, *, settle_s: float) -> list[Rescued]:
         """Carry out `decide` on every processing job whose lease ran out, by ticket.
 
-        A database that came back less than `settle_s` seconds ago gives the living time to renew.
+        A database that came back less than `settle_s` seconds ago gives the living time to renew. A process may have
+        held two: one whose picture it was saving, and the next that Forge was drawing. It died of the first, if of
+        either, so `decide` is told that the next is not to blame.
         """
-        gone = select(jobs.c.job_id).where(_orphaned(settle_s)).order_by(jobs.c.ticket)
+        boot = jobs.alias()
+        beside = exists().where(
+            boot.c.boot_id == jobs.c.boot_id,
+            boot.c.job_id != jobs.c.job_id,
+            boot.c.status == Status.PROCESSING,
+            boot.c.stage == Stage.SAVING,
+        )
+        blameless = beside & (jobs.c.stage != Stage.SAVING)
+        gone = select(jobs.c.job_id, blameless).where(_orphaned(settle_s)).order_by(jobs.c.ticket)
         with self._begin() as connection:
-            job_ids = list(connection.execute(gone).scalars())
-        rescued = [self._rescue(job_id, decide, settle_s) for job_id in job_ids]
+            found = [(str(job_id), bool(innocent)) for job_id, innocent in connection.execute(gone)]
+        rescued = [self._rescue(job_id, partial(decide, blameless=innocent), settle_s) for job_id, innocent in found]
         return [one for one in rescued if one is not None]
 
     def boots_of(self, worker: str) -> set[str]:
@@ -88,7 +105,7 @@ class Rescues(Endings):
         with self._begin() as connection:
             return self._change(connection, still, failed(job, ErrorCode.STUCK, retryable=True))
 
-    def _rescue(self, job_id: str, decide: Decide, settle_s: float) -> Rescued | None:
+    def _rescue(self, job_id: str, decide: Callable[[Job], Decision], settle_s: float) -> Rescued | None:
         mine = select(jobs).where(jobs.c.job_id == job_id, _orphaned(settle_s)).with_for_update(skip_locked=True)
         with self._begin() as connection:
             row = connection.execute(mine).one_or_none()

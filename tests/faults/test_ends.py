@@ -6,7 +6,7 @@ import psutil
 
 from beat.duties import compose
 from beat.stuck import cleanup_stuck_image_jobs
-from shared.domain.jobs import Status
+from shared.domain.jobs import Stage, Status
 from shared.settings import Settings
 from tests.faults.stack import MARGIN_S, SHORT, Stack
 from tests.waiting import wait_for
@@ -108,11 +108,12 @@ def test_a_full_disk_fails_the_job_leaves_no_half_file_and_passes(stack: Stack) 
     before = files(stack)
     child = stack.parts["gpu1"].child()
     child.rlimit(psutil.RLIMIT_FSIZE, (300_000, psutil.RLIM_INFINITY))
-    full, later = stack.submit("full", width=512, height=512), stack.submit("later", width=512, height=512)
+    full = stack.submit("full", width=512, height=512)
     job = stack.wait_job(full, lambda job: job.terminal)
     assert (job.status, job.error_code, job.retryable) == (Status.ERROR, "internal", True)
     assert files(stack) == before
-    wait_for(lambda: stack.parts["gpu1"].said("File too large") > 1 or stack.job(later).stage == "saving")
+    later = stack.submit("later", width=512, height=512)
+    stack.wait_job(later, lambda job: job.stage is Stage.SAVING)
     child.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
     stack.wait_all([later])
     assert len(stack.seen("arrive")) == 2

@@ -1,4 +1,4 @@
-"""One demo renderer for all tests of this folder, clean at the start of each that asks for it; a maintenance worker."""
+"""One demo renderer for all tests of this folder, clean for each that asks for it; workers of both kinds."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import pytest
 
 from beat.duties import Duties, compose
 from shared.settings import Settings
+from shared.store import Store
 from tests.demo_process import DemoForge
 from tests.forge_caller import Caller
+from tests.integration.one_worker import Worker
+from worker import stopping
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +56,36 @@ def make_duties(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[C
 def duties(make_duties: Callable[..., Duties]) -> Duties:
     """A maintenance worker with the usual settings."""
     return make_duties()
+
+
+@pytest.fixture
+def make_worker(
+    database_url: str, redis_url: str, store: Store, demo: DemoForge, tmp_path: Path
+) -> Iterator[Callable[..., Worker]]:
+    """Make a worker with the settings a test names."""
+    made: list[Worker] = []
+
+    def make(**settings: str) -> Worker:
+        wanted = {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "FORGE_URL": demo.url,
+            "DATA_DIR": str(tmp_path),
+            "LEASE_S": "4",
+            "HEARTBEAT_S": "0.2",
+            "PROGRESS_POLL_S": "0.1",
+            "FORGE_RETRY_DELAYS_S": "0.1,0.1,0.1",
+        }
+        made.append(Worker(Settings.from_env(wanted | settings, while_up=False), store, demo))
+        return made[-1]
+
+    yield make
+    for worker in made:
+        worker.bench.store.close()
+    stopping.begin_anew()
+
+
+@pytest.fixture
+def worker(make_worker: Callable[..., Worker]) -> Worker:
+    """A worker with the usual settings."""
+    return make_worker()

@@ -1,120 +1,17 @@
 """One worker process on a real database, Redis and stand-in: what its wake-ups lead to."""
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-from sqlalchemy import create_engine, text
-
-from shared.domain.jobs import Job, Status
-from shared.settings import Settings
-from shared.store import Change, Claimant, Store, StoreUnavailable
-from shared.store.connected import driver_url
+from shared.domain.jobs import Status
+from shared.store import Change, Claimant, StoreUnavailable
 from tests.builders import ADMIN, ALICE, stored_job
-from tests.demo_process import DemoForge
+from tests.integration.one_worker import SMALL, Worker
 from tests.waiting import wait_for
 from worker import stopping
 from worker.boots import this_boot
-from worker.composition import compose
 from worker.forge import ForgeClient
-
-SMALL = {
-    "negative_prompt": "", "width": 64, "height": 64, "steps": 4, "cfg_scale": 1.0, "distilled_cfg_scale": 3.5,
-    "sampler_name": "Euler", "scheduler": "Simple", "seed": -1, "model": None,
-}  # fmt: skip
-STOP_S = 1.0
-
-
-class Worker:
-    """A runner whose wake-ups run in the test's own thread, and what a test wants to know about it."""
-
-    def __init__(self, settings: Settings, store: Store, demo: DemoForge) -> None:
-        self.settings, self.store, self.demo = settings, store, demo
-        self.runner = compose(settings, "gpu1@test", stop_s=STOP_S)
-        self.bench = self.runner.bench
-
-    def job(self, **params: Any) -> Job:
-        """Store a small job."""
-        return stored_job(self.store, params={**SMALL, **params})
-
-    def row(self, job: Job) -> Job:
-        """Return the job as it is now."""
-        found = self.store.job(job.job_id)
-        assert found is not None
-        return found
-
-    def wake_up(self, *, meanwhile: Callable[[], object] | None = None) -> None:
-        """Let it work; `meanwhile` runs in a thread of its own."""
-        helper = threading.Thread(target=meanwhile) if meanwhile else None
-        if helper:
-            helper.start()
-        self.runner.wake_up()
-        if helper:
-            helper.join(20)
-
-    def wake_up_until_ended(self, job: Job) -> None:
-        """Let it work again and again, as wake-ups that are handed back do."""
-
-        def ended() -> bool:
-            self.runner.wake_up()
-            return self.row(job).terminal
-
-        wait_for(ended, what="the job to end")
-
-    def pictures(self) -> list[str]:
-        """Return the names of all stored pictures."""
-        return [path.name for path in (self.settings.data_dir / "images").glob("*.png")]
-
-    def wake_ups(self) -> int | None:
-        """Return how many wake-ups the broker holds."""
-        return self.runner.bell.unheard()
-
-    def steal_forge(self, *, seconds: float) -> None:
-        """Let another worker hold the Forge; in one step, or a heartbeat could come between."""
-        theft = text(
-            "UPDATE forge_leases SET worker = 'gpu2@elsewhere', boot_id = 'elsewhere/1/1.0/x',"
-            " lease_until = now() + make_interval(secs => :seconds) WHERE forge = :forge"
-        )
-        engine = create_engine(driver_url(str(self.settings.database_url)))
-        with engine.begin() as connection:
-            taken = connection.execute(theft, {"seconds": seconds, "forge": self.bench.claimant.forge})
-        engine.dispose()
-        assert taken.rowcount == 1
-
-
-@pytest.fixture
-def make_worker(
-    database_url: str, redis_url: str, store: Store, demo: DemoForge, tmp_path: Path
-) -> Iterator[Callable[..., Worker]]:
-    """Make a worker with the settings a test names."""
-    made: list[Worker] = []
-
-    def make(**settings: str) -> Worker:
-        wanted = {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "FORGE_URL": demo.url,
-            "DATA_DIR": str(tmp_path),
-            "LEASE_S": "4",
-            "HEARTBEAT_S": "0.2",
-            "PROGRESS_POLL_S": "0.1",
-            "FORGE_RETRY_DELAYS_S": "0.1,0.1,0.1",
-        }
-        made.append(Worker(Settings.from_env(wanted | settings, while_up=False), store, demo))
-        return made[-1]
-
-    yield make
-    for worker in made:
-        worker.bench.store.close()
-    stopping.begin_anew()
-
-
-@pytest.fixture
-def worker(make_worker: Callable[..., Worker]) -> Worker:
-    """A worker with the usual settings."""
-    return make_worker()
 
 
 def deaf(method: Callable[..., Change | None]) -> Callable[..., Change | None]:
@@ -132,15 +29,13 @@ def deaf(method: Callable[..., Change | None]) -> Callable[..., Change | None]:
     return once
 
 
-def test_a_wake_up_works_the_first_job_and_rings_for_the_next(worker: Worker) -> None:
-    first, second = worker.job(), worker.job()
+def test_a_wake_up_works_what_waits_and_leaves_no_wake_up(worker: Worker) -> None:
+    ids = [worker.job().job_id for _ in range(3)]
     worker.wake_up()
-    assert (worker.row(first).status, worker.row(second).status) == (Status.COMPLETE, Status.QUEUED)
-    assert worker.wake_ups() == 1
-    worker.wake_up()
-    assert worker.row(second).status is Status.COMPLETE
-    assert worker.wake_ups() == 1
-    assert len(worker.pictures()) == 2
+    assert [entry["task"] for entry in worker.demo.wait_for("arrive", count=3)] == [f"{job_id}-1-1" for job_id in ids]
+    assert {worker.store.job(job_id).status for job_id in ids} == {Status.COMPLETE}  # type: ignore[union-attr]
+    assert worker.wake_ups() == 0
+    assert len(worker.pictures()) == 3 and worker.demo.log()["overlap"] == 0
 
 
 def test_a_needless_wake_up_asks_forge_nothing(worker: Worker) -> None:
@@ -372,4 +267,5 @@ def test_a_dead_workers_job_goes_before_those_behind_it_without_the_clock(worker
     worker.wake_up()
     done = worker.row(first)
     assert (done.status, done.attempt, done.deaths) == (Status.COMPLETE, 2, 1)
-    assert worker.row(behind).attempt == 0
+    order = [f"{first.job_id}-2-1", f"{behind.job_id}-1-1"]
+    assert [entry["task"] for entry in worker.demo.wait_for("arrive", count=2)] == order

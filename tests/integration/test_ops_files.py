@@ -68,8 +68,9 @@ def exported(store: Store, database_url: str, redis_url: str, tmp_path: Path) ->
     stored_job(store)
     change = store.claim(claimant, lease_s=30)
     assert change
-    with figures.generating(change.job):
-        figures.failed(FailureKind.TIMEOUT)
+    figures.generation_begins(change.job)
+    figures.failed(FailureKind.TIMEOUT)
+    figures.generation_ended(drawn=True)
     figures.attempt_ended("done")
     store.write_figures("gpu1@a", "b", figures.text())
     DutyClock(connect(redis_url)).done(RESCUE_TASK)

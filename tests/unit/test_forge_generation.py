@@ -12,6 +12,7 @@ from shared.domain.failures import FailureKind
 from shared.domain.params import GenerationParams
 from worker.forge import ForgeClient, ForgeFailure, Limits, generate_image_via_forge
 from worker.forge_progress import Sample
+from worker.forge_reply import Reply
 
 
 class InterruptedElsewhere:
@@ -32,9 +33,36 @@ class InterruptedElsewhere:
     def active_task(self, task_id: str) -> bool:
         return True
 
-    def txt2img(self, body: Mapping[str, Any], *, timeout_s: float) -> bytes:
-        self.polled_twice.wait(timeout_s)
-        return b'{"images": ["half an image"]}'
+    def check_model(self, asked: str | None) -> None:
+        """It has every model."""
+
+    def exchange(self, *, timeout_s: float) -> HalfAnImage:
+        return HalfAnImage(self, timeout_s)
+
+
+class HalfAnImage:
+    """The exchange whose answer comes when the page has been looked at twice."""
+
+    status = 200
+
+    def __init__(self, forge: InterruptedElsewhere, timeout_s: float) -> None:
+        self._forge, self._timeout_s = forge, timeout_s
+
+    def __enter__(self) -> HalfAnImage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+    def connect(self) -> None:
+        """It is connected."""
+
+    def send(self, method: str, path: str, body: Mapping[str, Any]) -> HalfAnImage:
+        self._forge.polled_twice.wait(self._timeout_s)
+        return self
+
+    def receive(self, _: object) -> Reply:
+        return Reply(b'{"images": ["half an image"]}', demo=False)
 
 
 def test_does_not_take_half_an_image_for_a_whole_one() -> None:

@@ -132,13 +132,13 @@ def test_two_jobs_in_a_row_leave_one_gap(store: Store) -> None:
     for _ in range(2):
         change = store.claim(claimant, lease_s=30)
         assert change
-        with figures.generating(change.job):
-            pass
+        figures.generation_begins(change.job)
+        figures.generation_ended(drawn=True)
     figures.idle()
     change = store.claim(claimant, lease_s=30)
     assert change
-    with figures.generating(change.job):
-        pass
+    figures.generation_begins(change.job)
+    figures.generation_ended(drawn=True)
     found = samples_of(figures.text())
     assert value(found, "forgeline_gpu_idle_gap_seconds_count") == 1
     assert value(found, "forgeline_queue_wait_seconds_count") == 3
@@ -150,10 +150,10 @@ def test_a_second_try_is_no_gap_and_a_failed_one_no_generation(store: Store) -> 
     stored_job(store)
     change = store.claim(Claimant("gpu1@a", "b", "http://f"), lease_s=30)
     assert change
-    with pytest.raises(TimeoutError), figures.generating(change.job):
-        raise TimeoutError
-    with figures.generating(change.job):
-        pass
+    figures.generation_begins(change.job)
+    figures.generation_ended(drawn=False)
+    figures.generation_begins(change.job)
+    figures.generation_ended(drawn=True)
     found = samples_of(figures.text())
     assert value(found, "forgeline_gpu_idle_gap_seconds_count") == 0
     assert value(found, "forgeline_queue_wait_seconds_count") == 1

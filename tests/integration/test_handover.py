@@ -1,0 +1,196 @@
+"""The hand-over: the next request goes out before the last picture is stored, and no job pays for another."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.domain.failures import FailureKind
+from shared.domain.jobs import Priority, Stage, Status
+from shared.store import Claimant
+from tests.integration.one_worker import SMALL, Worker
+from tests.waiting import wait_for
+from worker import stopping
+from worker.forge_failure import ForgeFailure
+from worker.forge_reply import Reply
+from worker.forge_wire import Exchange
+
+
+def order(worker: Worker, count: int) -> list[str]:
+    """Return the tasks in the order in which Forge got them."""
+    return [entry["task"] for entry in worker.demo.wait_for("arrive", count=count)]
+
+
+def hold_the_first_picture(worker: Worker) -> threading.Event:
+    """Let the first picture be stored only when the event is set."""
+    release, save = threading.Event(), worker.bench.saver.save
+
+    def wait_then_save(image: Any) -> str:
+        release.wait(20)
+        return save(image)
+
+    worker.bench.saver.save = wait_then_save  # type: ignore[method-assign]
+    return release
+
+
+def test_the_next_request_goes_out_before_the_picture_is_stored(worker: Worker) -> None:
+    release = hold_the_first_picture(worker)
+    first, second = worker.job(), worker.job()
+    seen = []
+
+    def see() -> None:
+        worker.demo.wait_for("start", count=2)
+        wait_for(lambda: worker.row(first).stage is Stage.SAVING)
+        seen.append((worker.row(first).status, worker.row(second).status))
+        release.set()
+
+    worker.wake_up(meanwhile=see)
+    assert seen == [(Status.PROCESSING, Status.PROCESSING)]
+    assert {worker.row(job).status for job in (first, second)} == {Status.COMPLETE}
+    assert worker.demo.log()["overlap"] == 0
+
+
+def test_who_enters_before_is_drawn_before(worker: Worker) -> None:
+    worker.demo.settings(job_seconds=0.5)
+    running, behind = worker.job(), worker.job()
+    entered = []
+
+    def enter() -> None:
+        worker.demo.wait_for("start")
+        entered.append(worker.job_of_admin(priority=Priority.HIGH))
+
+    worker.wake_up(meanwhile=enter)
+    assert order(worker, 3) == [f"{job.job_id}-1-1" for job in (running, *entered, behind)]
+
+
+def test_a_line_that_is_paused_meanwhile_gives_nobody(worker: Worker) -> None:
+    worker.demo.settings(job_seconds=0.5)
+    running, behind = worker.job(), worker.job()
+
+    def pause() -> None:
+        worker.demo.wait_for("start")
+        worker.store.pause()
+
+    worker.wake_up(meanwhile=pause)
+    assert (worker.row(running).status, worker.row(behind).attempt) == (Status.COMPLETE, 0)
+
+
+def test_a_stop_meanwhile_gives_nobody(worker: Worker) -> None:
+    worker.demo.settings(job_seconds=0.5)
+    running, behind = worker.job(), worker.job()
+
+    def stop() -> None:
+        worker.demo.wait_for("start")
+        stopping.ask_to_stop(60)
+
+    worker.wake_up(meanwhile=stop)
+    assert (worker.row(running).status, worker.row(behind).attempt) == (Status.COMPLETE, 0)
+
+
+def test_a_stop_after_it_gives_the_next_job_back_and_stores_the_picture(worker: Worker) -> None:
+    release = hold_the_first_picture(worker)
+    worker.demo.settings(job_seconds=0.5)
+    first, second = worker.job(), worker.job()
+
+    def stop() -> None:
+        worker.demo.wait_for("start")
+        worker.demo.fault("hang")
+        worker.demo.wait_for("start", count=2)
+        stopping.ask_to_stop(0)
+        wait_for(lambda: worker.row(second).status is Status.QUEUED)
+        release.set()
+
+    worker.wake_up(meanwhile=stop)
+    assert (worker.row(first).status, worker.row(first).attempt) == (Status.COMPLETE, 1)
+    assert (worker.row(second).status, worker.row(second).deaths) == (Status.QUEUED, 0)
+
+
+@pytest.mark.parametrize("kind", ["empty", "truncated", "wrong_size", "not_image", "not_json"])
+def test_a_bad_picture_is_drawn_again_first_in_line(worker: Worker, kind: str) -> None:
+    worker.demo.settings(job_seconds=0.2)
+    worker.demo.fault(kind)
+    bad, second, third = worker.job(), worker.job(), worker.job()
+    worker.wake_up_until_ended(third)
+    assert order(worker, 4) == [
+        f"{bad.job_id}-1-1",
+        f"{second.job_id}-1-1",
+        f"{bad.job_id}-2-1",
+        f"{third.job_id}-1-1",
+    ]
+    assert {worker.row(job).status for job in (bad, second, third)} == {Status.COMPLETE}
+    assert {worker.row(job).attempt for job in (second, third)} == {1}
+
+
+def test_a_job_whose_pictures_are_all_bad_ends_and_charges_nobody(worker: Worker) -> None:
+    worker.demo.settings(job_seconds=0.1)
+    bad, *others = (worker.job(width=72 if number == 0 else 64) for number in range(3))
+    finish = worker.bench.saver.save
+
+    def refuse(image: Any) -> str:
+        if image.width == 72:
+            raise ForgeFailure(FailureKind.BAD_IMAGE, "no picture", sent=True)
+        return finish(image)
+
+    worker.bench.saver.save = refuse  # type: ignore[method-assign]
+    worker.wake_up_until_ended(others[-1])
+    ended = worker.row(bad)
+    assert (ended.status, ended.error_code) == (Status.ERROR, "forge_bad_response")
+    assert [(worker.row(job).status, worker.row(job).attempt) for job in others] == [(Status.COMPLETE, 1)] * 2
+
+
+def test_an_answer_that_breaks_off_gives_the_next_job_back(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    receive, broken = Exchange.receive, threading.Event()
+
+    def break_off(exchange: Exchange, response: Any) -> Reply:
+        reply = receive(exchange, response)
+        if b'"images"' in reply.body and not broken.is_set():
+            broken.set()
+            wait_for(lambda: worker.row(second).status is Status.PROCESSING)
+            raise ForgeFailure(FailureKind.UNREACHABLE, "reset", sent=True)
+        return reply
+
+    monkeypatch.setattr(Exchange, "receive", break_off)
+    first, second = worker.job(), worker.job()
+    worker.wake_up_until_ended(second)
+    assert broken.is_set()
+    assert {worker.row(job).status for job in (first, second)} == {Status.COMPLETE}
+    tasks = order(worker, 3)
+    assert tasks[0] == f"{first.job_id}-1-1" and tasks[-1] == f"{second.job_id}-2-1"
+    assert (worker.row(second).deaths, worker.demo.log()["overlap"]) == (0, 0)
+
+
+def test_a_next_job_that_breaks_the_worker_harms_nobody(worker: Worker) -> None:
+    first, broken, last = worker.job(), worker.job(steps="many"), worker.job()
+    worker.wake_up()
+    worker.wake_up()
+    assert [worker.row(job).status for job in (first, broken, last)] == [
+        Status.COMPLETE,
+        Status.ERROR,
+        Status.COMPLETE,
+    ]
+    assert worker.row(broken).error_code == "internal"
+
+
+def test_a_process_that_died_saving_did_not_die_of_the_next_job(
+    worker: Worker, make_worker: Callable[..., Worker]
+) -> None:
+    claimant = Claimant("gpu9@elsewhere", "elsewhere/1/1.0/x", worker.bench.claimant.forge)
+    assert worker.store.hold_forge(claimant, lease_s=-1)
+    saving, drawing = worker.job(), worker.job()
+    for _ in range(2):
+        assert worker.store.claim(claimant, lease_s=-1)
+    worker.store.save_progress(worker.row(saving), progress=99, stage=Stage.SAVING)
+    make_worker().runner.takeover.rescue()
+    assert (worker.row(saving).status, worker.row(saving).deaths) == (Status.QUEUED, 1)
+    assert (worker.row(drawing).status, worker.row(drawing).deaths) == (Status.QUEUED, 0)
+
+
+def test_the_claim_records_whose_generation_comes(worker: Worker) -> None:
+    job = worker.job()
+    assert worker.store.hold_forge(worker.bench.claimant, lease_s=4)
+    change = worker.store.claim(worker.bench.claimant, lease_s=4)
+    assert change and change.job.task_id == f"{job.job_id}-1-1"
+    held = worker.store.hold_forge(worker.bench.claimant, lease_s=4)
+    assert held and held.task_id == change.job.task_id and held.job_timestamp is None
+    assert SMALL["steps"] == change.job.params["steps"]

@@ -1,0 +1,136 @@
+"""The POST for one picture and the looks at Forge beside it, each in a thread; what happens comes into one inbox.
+
+    post thread   opens the connection, sends the request when told to, waits for its answer
+    poll thread   asks /progress: early first, then every `poll_s`, and once more when the answer begins;
+                  a poll that hangs delays nobody
+
+A 200 that begins means that Forge is done, whatever its body says: `Mark.ANSWERED` comes while the picture comes in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from worker.forge_failure import ForgeFailure
+from worker.forge_preview import small_jpeg
+from worker.forge_progress import Sample
+
+if TYPE_CHECKING:
+    from worker.forge import ForgeClient
+    from worker.forge_wire import Exchange
+
+TXT2IMG = "/sdapi/v1/txt2img"
+#: How long a picture that is there waits for the last look at Forge's state.
+LAST_LOOK_S = 1.0
+
+
+class Mark(Enum):
+    """What happens besides samples and the end of the request."""
+
+    #: the headers of a 200 are there
+    ANSWERED = "answered"
+
+
+#: the body of the 200, how the request failed, a sample, a mark
+Item = bytes | BaseException | Sample | Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long things may take, in seconds: FORGE_TIMEOUT_S, FORGE_LOAD_TIMEOUT_S, FORGE_MAX_S, PROGRESS_POLL_S.
+
+    `stop_s`: how long Forge has to end what was interrupted; `stop_within_s`: less, for some reasons to stop.
+    """
+
+    timeout_s: float = 180
+    load_timeout_s: float = 600
+    max_s: float = 3600
+    poll_s: float = 1
+    stop_s: float = 30
+    first_poll_s: float = 0.05
+    stop_within_s: Mapping[str, float] = field(default_factory=dict)
+
+
+class Request:
+    """One request: `open`, then `send` or `abandon`, then `next` until it is over."""
+
+    def __init__(self, client: ForgeClient, body: Mapping[str, Any], limits: Limits) -> None:
+        self._client, self._body, self._limits = client, body, limits
+        self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self._told, self._over, self._looked = threading.Event(), threading.Event(), threading.Event()
+        self._abandoned = self._answered = False
+        self._last: Sample | None = None
+        #: whether the polls ask for a preview, too
+        self.with_preview = False
+        #: the request is over; its connection was lost
+        self.ended = self.lost = False
+
+    def open(self) -> None:
+        """Open the connection; nothing is sent yet."""
+        threading.Thread(target=self._post, name="forge-post", daemon=True).start()
+
+    def send(self) -> None:
+        """Send the request, and begin to look at Forge."""
+        self._told.set()
+        threading.Thread(target=self._poll, name="forge-poll", daemon=True).start()
+
+    def abandon(self) -> None:
+        """Send nothing after all."""
+        self._abandoned = True
+        self._told.set()
+
+    def look_no_more(self) -> None:
+        """End the polls."""
+        self._over.set()
+
+    def next(self, timeout_s: float) -> Item | None:
+        """Wait for the next thing to happen, and keep in mind how the request ended."""
+        try:
+            item = self._inbox.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if isinstance(item, ForgeFailure):
+            self.lost = item.sent and item.status is None
+        self.ended = self.ended or (isinstance(item, bytes | BaseException) and not self.lost)
+        return item
+
+    def last_look(self) -> Sample | None:
+        """Return the sample taken after the answer began; None when it could not be taken in time."""
+        self._looked.wait(LAST_LOOK_S)
+        return self._last
+
+    def _post(self) -> None:
+        try:
+            with self._client.exchange(timeout_s=self._limits.max_s + 2 * self._limits.stop_s) as exchange:
+                exchange.connect()
+                self._told.wait()
+                if not self._abandoned:
+                    self._inbox.put(self._converse(exchange))
+        except BaseException as error:
+            self._inbox.put(error)
+
+    def _converse(self, exchange: Exchange) -> bytes:
+        response = exchange.send("POST", TXT2IMG, self._body)
+        if response.status == 200:
+            self._answered = True
+            self._over.set()
+            self._inbox.put(Mark.ANSWERED)
+        return exchange.receive(response).body
+
+    def _poll(self) -> None:
+        wait_s = min(self._limits.first_poll_s, self._limits.poll_s)
+        while not self._over.wait(wait_s):
+            with contextlib.suppress(ForgeFailure):
+                sample = self._client.progress(with_preview=self.with_preview)
+                self._inbox.put(replace(sample, preview=sample.preview and small_jpeg(sample.preview)))
+            wait_s = self._limits.poll_s
+        if self._answered:
+            with contextlib.suppress(ForgeFailure):
+                self._last = self._client.progress()
+        self._looked.set()
