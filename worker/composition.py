@@ -18,6 +18,7 @@ from worker.reporter import Reporter
 from worker.runner import Runner
 from worker.saver import Saver
 from worker.takeover import Takeover
+from worker.task_events import TaskEvents
 from worker.workbench import STOP_S, Workbench
 
 #: a Redis that is silent costs one wait in so many seconds, not one at every step of a generation
@@ -65,6 +66,7 @@ def compose(settings: Settings, name: str, *, stop_s: float = STOP_S) -> Runner:
         previews=base.previews,
         watchers=Watchers(base.redis, allowed=settings.previews == "on"),
         figures=figures,
+        task_events=TaskEvents(redis_url, node=name),
         stop_s=stop_s,
     )
     presence = Presence(bench, reporter=reporter, bell=bell, takeover=takeover)

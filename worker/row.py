@@ -67,6 +67,7 @@ class Row:
         attempt.start()
         while True:
             self._bench.announcer.publish(attempt.claimed)
+            self._bench.task_events.started(attempt.job)
             self._reporter.tell(job_id=attempt.job.job_id)
             found = self._run(attempt)
             if isinstance(found, Ending):

@@ -31,7 +31,7 @@ class Verdicts:
             return Ending.DONE
         row = persist(lambda: self._store.job(self._job.job_id))
         if row is not None and row.image_name == name:  # it was us, and we did not hear of it
-            self._bench.announcer.publish(Change(row))
+            self._tell(Change(row))
             return Ending.DONE
         self._bench.saver.discard(name)
         return Ending.LOST
@@ -68,5 +68,13 @@ class Verdicts:
 
     def _publish(self, change: Callable[[], Change | None]) -> Change | None:
         found = persist(change)
-        self._bench.announcer.publish(found)
+        if found is not None:
+            self._tell(found)
         return found
+
+    def _tell(self, change: Change) -> None:
+        self._bench.announcer.publish(change)
+        if change.job.terminal:
+            self._bench.task_events.ended(change.job)
+        else:
+            self._bench.task_events.retried(change.job)

@@ -13,6 +13,7 @@ from worker.forge import ForgeClient, Limits
 from worker.gate import Gate
 from worker.progress import Watchers
 from worker.saver import Saver
+from worker.task_events import TaskEvents
 
 STOP_S = 30.0
 #: at a shutdown nobody waits so long: who comes next ends the rest
@@ -53,6 +54,7 @@ class Workbench:
     previews: Previews
     watchers: Watchers
     figures: Figures
+    task_events: TaskEvents
     #: how long Forge has to end what was interrupted (CONTRACT 5 and 7.6)
     stop_s: float = STOP_S
 
