@@ -3,14 +3,15 @@
     known        the newest (attempt, version) an event or a snapshot told: a live event below it was overtaken
     dispatched   the newest one that went to every socket of its owner: the sweep need not bring it
 
-Jobs that have not changed for longest are forgotten first.
+Jobs that have not changed for longest are forgotten first. So many are kept that a look of the sweep (at most 4,000
+jobs) is told from what was dispatched; each costs 0.3 KB, which is all that this process keeps of a job that ended.
 """
 
 from collections import OrderedDict
 
 from api.relay.messages import Stamp
 
-REMEMBERED = 20_000
+REMEMBERED = 5_000
 NONE = (-1, -1)
 
 Version = tuple[int, int]

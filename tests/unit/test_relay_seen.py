@@ -1,6 +1,8 @@
 """What a process knows of each job."""
 
-from api.relay.seen import Seen
+import tracemalloc
+
+from api.relay.seen import REMEMBERED, Seen
 
 
 def stamp(version: int, attempt: int = 1) -> tuple[int, int, str]:
@@ -38,3 +40,14 @@ def test_the_memory_is_bounded_and_forgets_the_longest_unchanged() -> None:
         seen.live(job_id, stamp(5))
     assert not seen.live("a", stamp(4))
     assert seen.live("b", stamp(4))
+
+
+def test_a_whole_look_of_the_sweep_is_remembered_in_little_memory() -> None:
+    seen = Seen()
+    tracemalloc.start()
+    for number in range(2 * REMEMBERED):
+        seen.live(f"job {number}", stamp(5))
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert used < 3 * 2**20
+    assert not any(seen.swept(f"job {number}", stamp(5)) for number in range(2 * REMEMBERED - 4000, 2 * REMEMBERED))
