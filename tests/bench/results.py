@@ -41,12 +41,16 @@ class Figure:
             return True
         return self.value >= self.goal if self.at_least else self.value <= self.goal
 
+    @property
+    def told_goal(self) -> str:
+        """The goal as people read it: median, then p99."""
+        goal = "" if self.goal is None else f"{'≥' if self.at_least else '≤'} {self.goal:g}"
+        return goal if self.p99_goal is None else f"{goal} / {self.p99_goal:g}"
+
     def line(self) -> str:
         """One row of the table."""
         p99 = "" if self.p99 is None else f"{self.p99:.2f}"
-        sign = "≥" if self.at_least else "≤"
-        goal = "" if self.goal is None else f"{sign} {self.goal:g}"
-        goal += "" if self.p99_goal is None else f" / {self.p99_goal:g}"
+        goal = self.told_goal
         told = "" if not goal else "met" if self.met else "MISSED"
         return f"{self.name:<52}{self.value:>11.2f}{p99:>10} {self.unit:<7}{self.count:>6}  {goal:<12}{told}"
 
