@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from cli.ports import free_port
 from tests.demo_process import DemoForge
 from tests.e2e.conftest import VIEWPORT
 from tests.e2e.studio import FOREST, LIGHTHOUSE, ROBOT, Watched
@@ -23,7 +24,7 @@ A_WHILE_MS = 20_000
 @pytest.fixture(scope="module")
 def forge() -> Iterator[DemoForge]:
     """The demo renderer, with its controls."""
-    with DemoForge() as demo:
+    with DemoForge(port=free_port()) as demo:  # a port that is still free when it comes back
         yield demo
 
 

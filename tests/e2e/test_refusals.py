@@ -12,6 +12,7 @@ def test_a_full_line_keeps_the_text_counts_down_and_then_works(studio: Studio) -
     studio.page.clock.install()
     studio.server.trouble.refuse.append((429, "queue_full", "3"))
     studio.open()
+    studio.page.clock.pause_at(studio.page.evaluate("() => Date.now() / 1000") + 1)
     studio.ask(LIGHTHOUSE)
     expect(studio.page.get_by_role("alert")).to_have_text("The line is full. Please try again later.")
     expect(studio.page.get_by_text("You can try again in 3 s.")).to_be_visible()
