@@ -39,11 +39,11 @@ class Row:
 
     def claim(self) -> Attempt | None:
         """Claim the first waiting job and make its request ready. Raises StoreUnavailable."""
-        self._takeover.unsure = True
+        before, self._takeover.unsure = self._takeover.unsure, True
         settings = self._bench.settings
         claimed = self._bench.store.claim(self._bench.claimant, lease_s=settings.lease_s, fair=settings.fair_share)
         if claimed is None:
-            self._takeover.unsure = bool(self._finishing)
+            self._takeover.unsure = before
             return None
         attempt = Attempt(claimed, self._bench)
         attempt.prepare()
@@ -95,7 +95,9 @@ class Row:
             return self.claim()
         except StoreUnavailable as error:
             log.warning("nobody follows, the database is away: %s", error)
-            return None
+        except Exception:
+            log.exception("nobody follows: the claim broke")
+        return None
 
     def _finish(self, attempt: Attempt) -> None:
         try:

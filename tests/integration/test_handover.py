@@ -10,7 +10,7 @@ from celery.events.state import State
 
 from shared.domain.failures import FailureKind
 from shared.domain.jobs import Priority, Stage, Status
-from shared.store import Claimant
+from shared.store import Claimant, StoreUnavailable
 from tests.integration.one_worker import SMALL, Worker
 from tests.waiting import wait_for
 from worker import stopping
@@ -226,3 +226,20 @@ def test_operators_see_a_row_for_each_attempt(worker: Worker, redis_url: str) ->
     task = state.tasks[f"{ended.job_id}-1"]
     assert (task.name, task.args, task.hostname) == (TASK, repr((ended.job_id,)), "gpu1@test")
     assert task.result == repr(worker.row(ended).image_name)
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), RuntimeError("broken")])
+def test_a_claim_that_fails_meanwhile_costs_the_picture_nothing(worker: Worker, error: Exception) -> None:
+    first, second = worker.job(), worker.job()
+    claim, claims = worker.bench.store.claim, []
+
+    def fail_the_second(*arguments: Any, **named: Any) -> Any:
+        claims.append(arguments)
+        if len(claims) == 2:
+            raise error
+        return claim(*arguments, **named)
+
+    worker.bench.store.claim = fail_the_second  # type: ignore[method-assign]
+    worker.wake_up()
+    assert (worker.row(first).status, worker.row(first).attempt) == (Status.COMPLETE, 1)
+    assert worker.row(second).attempt == 0 and worker.wake_ups() == 1
