@@ -6,7 +6,7 @@ first. When the database is away they raise `StoreUnavailable`.
 """
 
 from shared.store.changing import Change
-from shared.store.claims import Claimant, Renewal
+from shared.store.claims import Renewal
 from shared.store.connected import StoreUnavailable
 from shared.store.endings import Removed
 from shared.store.figures import Census, Figures, PendingCallbacks
@@ -16,6 +16,7 @@ from shared.store.reading import Duration, Reading, Waiting
 from shared.store.rescues import Rescued
 from shared.store.schema import migrate, pending_migrations
 from shared.store.submissions import Caps, NewJob, Submissions, TicketTaken
+from shared.store.taking import Claimant
 from shared.store.threads import Conversation, Message, Threads
 from shared.store.upkeep import Upkeep
 

@@ -4,40 +4,18 @@ The claim takes the first of (priority, ticket), so the position shown is the or
 Every later write names the attempt: a worker that lost its lease writes nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    ScalarSelect,
-    Select,
-    String,
-    cast,
-    exists,
-    extract,
-    func,
-    literal,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, extract, func, literal, select, update
 
 from shared.domain.errors import ErrorCode, error_text
 from shared.domain.jobs import Job, Stage, Status
 from shared.store import turns
 from shared.store.changing import Change, Changing
-from shared.store.tables import forge_leases, jobs
-from shared.store.turns import paused
-
-
-@dataclass(frozen=True, slots=True)
-class Claimant:
-    """Who claims: the worker's node name, the id of its boot, and the Forge it drives."""
-
-    worker: str
-    boot_id: str
-    forge: str
+from shared.store.tables import jobs
+from shared.store.taking import Claimant, driven_by_another, first_of_line, note_first_try, take, taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +34,26 @@ class Claims(Changing):
         None: nothing waits, the line is paused, or another drives our Forge. `fair`: the first is that of the least
         recently served user (see `turns`).
         """
+        if fair:
+            return self._claim_in_turn(claimant, lease_s)
+        job = take(self._only_row, claimant, lease_s)
+        return None if job is None else Change(job, moved_line=True)
+
+    def _claim_in_turn(self, claimant: Claimant, lease_s: float) -> Change | None:
+        worker, boot_id, forge = astuple(claimant)
         with self._begin() as connection:
-            first = turns.first_in_turn(connection) if fair else _first_come()
-            waits = (jobs.c.job_id == first) & (jobs.c.status == Status.QUEUED)
-            change = self._change(
-                connection, waits & ~_driven_by_another(claimant), _claimed(claimant, lease_s), moved_line=True
-            )
+            waits = (jobs.c.job_id == turns.first_in_turn(connection)) & (jobs.c.status == Status.QUEUED)
+            may = waits & ~driven_by_another(forge, boot_id)
+            change = self._change(connection, may, taken(worker, boot_id, forge, _from_now(lease_s)), moved_line=True)
             if change is not None:
-                _note_first_try(connection, claimant, change.job)
-            if fair and change is not None:
+                connection.execute(note_first_try(forge, boot_id, change.job.task_id))
                 turns.take_turn(connection, change.job)
             return change
 
     def work_waits(self) -> bool:
         """Whether a claim would find a job: one waits, and the line is not paused."""
         with self._single() as connection:
-            return connection.execute(_first_of_line()).scalar() is not None
+            return connection.execute(first_of_line()).scalar() is not None
 
     def renew_lease(self, job: Job, *, lease_s: float) -> Renewal | None:
         """Extend the lease of this attempt; None when the job is no longer ours."""
@@ -167,52 +149,6 @@ def failed(job: Job, code: ErrorCode, *, retryable: bool, **text_params: object)
         "error": error_text(code, job.locale, **text_params),
         "retryable": retryable,
         **_ended(),
-    }
-
-
-def _driven_by_another(claimant: Claimant) -> ColumnElement[bool]:
-    """SQL: another boot holds the lease on this Forge (ours may have run out a moment ago)."""
-    return exists(
-        select(forge_leases.c.forge).where(
-            forge_leases.c.forge == claimant.forge,
-            forge_leases.c.boot_id != claimant.boot_id,
-            forge_leases.c.lease_until > func.clock_timestamp(),
-        )
-    )
-
-
-def _note_first_try(connection: Connection, claimant: Claimant, job: Job) -> None:
-    """Record on the Forge's lease whose generation comes: who finds it running later must know that it is ours."""
-    ours = (forge_leases.c.forge == claimant.forge) & (forge_leases.c.boot_id == claimant.boot_id)
-    connection.execute(update(forge_leases).where(ours).values(task_id=job.task_id, job_timestamp=None))
-
-
-def _first_of_line() -> Select[tuple[str]]:
-    """SQL: the first of (priority, ticket), while the line is not paused."""
-    waiting = select(jobs.c.job_id).where(jobs.c.status == Status.QUEUED, ~paused())
-    return waiting.order_by(jobs.c.priority, jobs.c.ticket).limit(1)
-
-
-def _first_come() -> ScalarSelect[str]:
-    """SQL: the first of the line, passing over a row that is being changed."""
-    return _first_of_line().with_for_update(skip_locked=True).scalar_subquery()
-
-
-def _claimed(claimant: Claimant, lease_s: float) -> dict[str, Any]:
-    return {
-        "status": Status.PROCESSING,
-        "stage": Stage.LOADING,
-        "progress": 0,
-        "attempt": jobs.c.attempt + 1,
-        "worker": claimant.worker,
-        "boot_id": claimant.boot_id,
-        "forge": claimant.forge,
-        "task_id": jobs.c.job_id + "-" + cast(jobs.c.attempt + 1, String) + "-1",
-        "forge_loading": False,
-        "lease_until": _from_now(lease_s),
-        "started_at": func.clock_timestamp(),
-        "alive_at": func.clock_timestamp(),
-        "sampling_at": None,
     }
 
 

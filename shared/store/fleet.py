@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.store.claims import Claimant
 from shared.store.connected import Connected
 from shared.store.tables import forge_leases, line_state, workers
+from shared.store.taking import Claimant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

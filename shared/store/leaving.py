@@ -3,18 +3,13 @@
     ended     the job, if it waits, may be ended by whoever asks, and owes nobody a callback
     told      its message: the keys of the job that its end changes, each a plain value
 
-Plain values replace, so `||` is the deep merge here (shared.domain.metadata: only objects merge key by key). It works
-on the message as it stands once its row is locked, so what someone else merged meanwhile survives.
-
-The statement is made of the same parts as every other change, but put together once and sent by the driver: for a
-statement of this size SQLAlchemy needs longer than PostgreSQL.
+How such a statement is made is in `shared.store.one_statement`.
 """
 
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, Boolean, Update, bindparam, case, func, literal, or_, select, true, update
-from sqlalchemy.dialects.postgresql import psycopg2
+from sqlalchemy import Boolean, bindparam, case, func, or_
 from sqlalchemy.sql.elements import ColumnElement
 
 from shared.domain.errors import ErrorCode, error_text
@@ -23,8 +18,8 @@ from shared.domain.jobs import Job, Status
 from shared.domain.texts import LOCALES
 from shared.store.changing import changed
 from shared.store.connected import job_of
-from shared.store.entering import MOMENT, Run
-from shared.store.tables import jobs, messages
+from shared.store.one_statement import Run, for_the_driver, told
+from shared.store.tables import jobs
 
 #: what the end of a waiting job changes of its `stored_view`: columns of the same name, moments among them
 _CHANGED = ("status", "stage", "version", "error", "error_code", "retryable", "cancel_requested")
@@ -32,10 +27,7 @@ _MOMENTS = ("finished_at", "updated_at")
 
 
 def leave(run: Run, job_id: str, identity: Identity) -> Job | None:
-    """Cancel a waiting job of `identity` (an admin: anyone's); None: it must be looked at first.
-
-    `run` sends a statement and returns its only row.
-    """
+    """Cancel a waiting job of `identity` (an admin: anyone's); None: it must be looked at first."""
     statement, constants = _statement()
     asked = {"asked_for": job_id, "asking": identity.user_id, "everyone": identity.is_admin}
     row = run(statement, constants | asked)
@@ -48,10 +40,7 @@ def _statement() -> tuple[str, dict[str, Any]]:
     theirs = or_(jobs.c.user_id == bindparam("asking"), bindparam("everyone", type_=Boolean))
     waits = (jobs.c.job_id == bindparam("asked_for")) & (jobs.c.status == Status.QUEUED)
     ended = changed(waits & theirs & jobs.c.callback_url.is_(None), cancelled(None)).cte("ended")
-    one = select(literal(1)).subquery("one")
-    whole = select(ended).select_from(one.outerjoin(ended, true())).add_cte(_told(ended).cte("told"))
-    compiled = whole.compile(dialect=psycopg2.dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy's own example
-    return str(compiled), dict(compiled.params)
+    return for_the_driver(ended, told(ended, _CHANGED, _MOMENTS).cte("told"))
 
 
 def cancelled(locale: str | None) -> dict[str, Any]:
@@ -67,17 +56,6 @@ def cancelled(locale: str | None) -> dict[str, Any]:
         "lease_until": None,
         "forge_loading": False,
     }
-
-
-def _told(ended: CTE) -> Update:
-    view: list[Any] = ["queue_position", 0]
-    for name in _CHANGED:
-        view += [name, ended.c[name]]
-    for name in _MOMENTS:
-        view += [name, func.to_char(func.timezone("UTC", ended.c[name]), MOMENT)]
-    merged = messages.c.extra_metadata.concat(func.jsonb_build_object(*view))
-    values = {"extra_metadata": merged, "updated_at": func.clock_timestamp()}
-    return update(messages).where(messages.c.id == ended.c.message_id).values(**values)
 
 
 def _text_by_row() -> ColumnElement[str]:
