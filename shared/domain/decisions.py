@@ -73,9 +73,7 @@ class Troubles:
                 return self
 
 
-def rescue_decision(
-    *, deaths: int, max_attempts: int, cancel_requested: bool, blameless: bool = False
-) -> Decision:
+def rescue_decision(*, deaths: int, max_attempts: int, cancel_requested: bool, blameless: bool = False) -> Decision:
     """Decide on a job whose worker died, after `deaths` earlier deaths; a blameless one is charged with none."""
     if cancel_requested:
         return Decision(Outcome.CANCEL)
