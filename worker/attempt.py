@@ -65,7 +65,7 @@ class Attempt:
         self._follower: Attempt | None = None
         self._generation: Generation | None = None
         self._unready: Exception | None = None
-        self._body = b""
+        self._body: bytes = b""
 
     def prepare(self) -> None:
         """Make the first try ready to be sent; what is wrong with it is told by `run`."""
@@ -74,17 +74,18 @@ class Attempt:
         except Exception as error:
             self._unready = error
 
-    def start(self) -> None:
-        """Send the first try, and keep the lease from now on."""
+    def start(self, before: Attempt | None = None) -> None:
+        """Send the first try, over the connection opened by the attempt `before`; keep the lease from now on."""
+        opened = None if before is None else before._asked().opened_ahead()
         if self._generation is not None:
-            self._generation.start()
+            self._generation.start(opened)
+        elif opened is not None:
+            opened.close()
         self._bench.figures.generation_begins(self.job)
         self._lease.start()
 
     def abandon(self) -> None:
         """Give the job back unsent."""
-        if self._generation is not None:
-            self._generation.abandon()
         self._verdicts.put_back()
 
     def run(self, follow: Follow) -> Ending | Attempt:
@@ -160,16 +161,17 @@ class Attempt:
 
     def _draw(self) -> None:
         """Wait for Forge's answer; whoever was claimed meanwhile is given back when there is none."""
-        generation = self._asked()
+        generation, drawn = self._asked(), False
         try:
             self._body = generation.wait()
-            self._bench.figures.generation_ended(drawn=True)
-        except BaseException:
-            self._bench.figures.generation_ended(drawn=False)
-            if self._follower is not None:
+            drawn = True
+        finally:
+            self._bench.figures.generation_ended(drawn=drawn)
+            if self._follower is not None and not drawn:
                 self._follower.abandon()
                 self._follower = None
-            raise
+            if self._follower is None and (unused := generation.opened_ahead()) is not None:
+                unused.close()
 
     def _asked(self) -> Generation:
         if self._generation is None:
@@ -185,11 +187,8 @@ class Attempt:
             previews=lambda: self._bench.watchers.of(self.job, time.time()),
             on_answered=self._on_answered,
         )
-        generation = Generation(
-            self._bench.forge, params, task_id=task_id, callbacks=callbacks, limits=self._bench.limits
-        )
-        generation.prepare()
-        return generation
+        forge, limits = self._bench.forge, self._bench.limits
+        return Generation(forge, params, task_id=task_id, callbacks=callbacks, limits=limits, opens_ahead=True)
 
     def _on_answered(self) -> None:
         """Have the next job claimed, unless we stop, or this one has met trouble that its picture may repeat."""

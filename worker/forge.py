@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -57,7 +58,6 @@ def generate_image_via_forge(
     client.check_model(params.model)
     callbacks = Callbacks(on_progress, should_stop, previews)
     generation = Generation(client, params, task_id=task_id, callbacks=callbacks, limits=limits)
-    generation.prepare()
     generation.start()
     return generation.image(generation.wait())
 
@@ -165,7 +165,8 @@ class ForgeClient:
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
         with self.exchange(timeout_s=self._control_s) as exchange:
             exchange.connect()
-            return exchange.receive(exchange.send(method, path, body))
+            exchange.send(method, path, None if body is None else json.dumps(body).encode())
+            return exchange.receive(exchange.headers())
 
     def _optional(self, path: str) -> Any:
         try:

@@ -26,6 +26,7 @@ from worker.forge_request import Limits, Mark, Request
 
 if TYPE_CHECKING:
     from worker.forge import ForgeClient
+    from worker.forge_wire import Exchange
 
 #: How often we look while we wait for Forge to end what was interrupted.
 STOP_POLL_S = 0.25
@@ -50,15 +51,22 @@ class Callbacks:
 
 
 class Generation:
-    """One try at one image: `prepare`, `start`, `wait`; or `abandon` instead of `start`."""
+    """One try at one image: `start`, then `wait`."""
 
     def __init__(
-        self, client: ForgeClient, params: GenerationParams, *, task_id: str, callbacks: Callbacks, limits: Limits
+        self,
+        client: ForgeClient,
+        params: GenerationParams,
+        *,
+        task_id: str,
+        callbacks: Callbacks,
+        limits: Limits,
+        opens_ahead: bool = False,
     ) -> None:
         self._client, self._params, self._task_id = client, params, task_id
         self._callbacks, self._limits = callbacks, limits
         self._seed = params.seed if params.seed >= 0 else secrets.randbelow(MAX_SEED + 1)
-        self._request = Request(client, self._body(), limits)
+        self._request = Request(client, self._body(), limits, opens_ahead=opens_ahead)
         self._tracker = Tracker(params.steps)
         #: our task was seen running; somebody else pressed Interrupt
         self._ours = self._stopped_elsewhere = False
@@ -69,18 +77,10 @@ class Generation:
         self._loading = False
         self._began = self._moved = time.monotonic()
 
-    def prepare(self) -> None:
-        """Open the connection; nothing is sent yet."""
-        self._request.open()
-
-    def start(self) -> None:
-        """Send the request."""
-        self._request.send()
+    def start(self, opened: Exchange | None = None) -> None:
+        """Send the request, over a connection that was opened ahead if there is one."""
+        self._request.send(opened)
         self._began = self._moved = time.monotonic()
-
-    def abandon(self) -> None:
-        """Send nothing after all."""
-        self._request.abandon()
 
     def wait(self) -> bytes:
         """Return the body of the 200; raises ForgeFailure or GenerationStopped, and whatever a callback raises."""
@@ -94,6 +94,10 @@ class Generation:
             raise
         finally:
             self._request.look_no_more()
+
+    def opened_ahead(self) -> Exchange | None:
+        """Return the connection that was opened for the next generation, if it `opens_ahead`; its taker closes it."""
+        return self._request.opened_ahead()
 
     def image(self, body: bytes) -> GeneratedImage:
         """Return the picture in what `wait` returned; raises ForgeFailure."""

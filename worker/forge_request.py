@@ -1,8 +1,9 @@
 """The POST for one picture and the looks at Forge beside it, each in a thread; what happens comes into one inbox.
 
-    post thread   opens the connection, sends the request when told to, waits for its answer
-    poll thread   asks /progress: early first, then every `poll_s`, and once more when the answer begins;
-                  a poll that hangs delays nobody
+    caller        sends the request, on a connection that was opened ahead of time where there is one
+    post thread   waits for the answer and takes it in
+    poll thread   asks /progress: early first, then every `poll_s`; a poll that hangs delays nobody; when the answer
+                  begins it opens a connection for whoever follows, and looks a last time
 
 A 200 that begins means that Forge is done, whatever its body says: `Mark.ANSWERED` comes while the picture comes in.
 """
@@ -10,6 +11,7 @@ A 200 that begins means that Forge is done, whatever its body says: `Mark.ANSWER
 from __future__ import annotations
 
 import contextlib
+import json
 import queue
 import threading
 from collections.abc import Mapping
@@ -53,37 +55,53 @@ class Limits:
     max_s: float = 3600
     poll_s: float = 1
     stop_s: float = 30
-    first_poll_s: float = 0.05
+    first_poll_s: float = 0.1
     stop_within_s: Mapping[str, float] = field(default_factory=dict)
 
 
 class Request:
-    """One request: `open`, then `send` or `abandon`, then `next` until it is over."""
+    """One request: `send`, then `next` until it is over."""
 
-    def __init__(self, client: ForgeClient, body: Mapping[str, Any], limits: Limits) -> None:
-        self._client, self._body, self._limits = client, body, limits
+    def __init__(
+        self, client: ForgeClient, body: Mapping[str, Any], limits: Limits, *, opens_ahead: bool = False
+    ) -> None:
+        self._client, self._body, self._limits = client, json.dumps(body).encode(), limits
+        self._exchange = self._new_exchange()
         self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        self._told, self._over, self._looked = threading.Event(), threading.Event(), threading.Event()
-        self._abandoned = self._answered = False
+        #: no more polls; the last look was taken
+        self._over, self._looked = threading.Event(), threading.Event()
+        self._answered = False
+        #: whether a connection is to be opened for whoever follows, and that connection
+        self._opens_ahead = opens_ahead
+        self._ahead: Exchange | None = None
         self._last: Sample | None = None
         #: whether the polls ask for a preview, too
         self.with_preview = False
         #: the request is over; its connection was lost
         self.ended = self.lost = False
 
-    def open(self) -> None:
-        """Open the connection; nothing is sent yet."""
-        threading.Thread(target=self._post, name="forge-post", daemon=True).start()
+    def send(self, opened: Exchange | None = None) -> None:
+        """Send the request from this very thread, for the GPU waits for it; then wait for the answer, and look.
 
-    def send(self) -> None:
-        """Send the request, and begin to look at Forge."""
-        self._told.set()
-        threading.Thread(target=self._poll, name="forge-poll", daemon=True).start()
+        `opened`: a connection that another request opened ahead of time.
+        """
+        self._exchange = opened or self._exchange
+        try:
+            if opened is None:
+                self._exchange.connect()
+            self._exchange.send("POST", TXT2IMG, self._body)
+        except BaseException as error:
+            self._exchange.close()
+            self._inbox.put(error)
+            return
+        for name, work in (("post", self._converse), ("poll", self._poll)):
+            threading.Thread(target=work, name=f"forge-{name}", daemon=True).start()
 
-    def abandon(self) -> None:
-        """Send nothing after all."""
-        self._abandoned = True
-        self._told.set()
+    def opened_ahead(self) -> Exchange | None:
+        """Return the connection that was opened for the next request when this one was answered."""
+        self._opens_ahead = False
+        ahead, self._ahead = self._ahead, None
+        return ahead
 
     def look_no_more(self) -> None:
         """End the polls."""
@@ -105,23 +123,20 @@ class Request:
         self._looked.wait(LAST_LOOK_S)
         return self._last
 
-    def _post(self) -> None:
+    def _converse(self) -> None:
         try:
-            with self._client.exchange(timeout_s=self._limits.max_s + 2 * self._limits.stop_s) as exchange:
-                exchange.connect()
-                self._told.wait()
-                if not self._abandoned:
-                    self._inbox.put(self._converse(exchange))
+            with self._exchange:
+                self._inbox.put(self._body_of_200())
         except BaseException as error:
             self._inbox.put(error)
 
-    def _converse(self, exchange: Exchange) -> bytes:
-        response = exchange.send("POST", TXT2IMG, self._body)
+    def _body_of_200(self) -> bytes:
+        response = self._exchange.headers()
         if response.status == 200:
             self._answered = True
             self._over.set()
             self._inbox.put(Mark.ANSWERED)
-        return exchange.receive(response).body
+        return self._exchange.receive(response).body
 
     def _poll(self) -> None:
         wait_s = min(self._limits.first_poll_s, self._limits.poll_s)
@@ -131,6 +146,22 @@ class Request:
                 self._inbox.put(replace(sample, preview=sample.preview and small_jpeg(sample.preview)))
             wait_s = self._limits.poll_s
         if self._answered:
+            if self._opens_ahead:
+                self._open_ahead()
             with contextlib.suppress(ForgeFailure):
                 self._last = self._client.progress()
         self._looked.set()
+
+    def _open_ahead(self) -> None:
+        ahead = self._new_exchange()
+        try:
+            ahead.connect()
+        except ForgeFailure:
+            ahead.close()
+            return
+        self._ahead = ahead
+        if not self._opens_ahead:  # nobody waits for it any more
+            ahead.close()
+
+    def _new_exchange(self) -> Exchange:
+        return self._client.exchange(timeout_s=self._limits.max_s + 2 * self._limits.stop_s)

@@ -73,7 +73,7 @@ class Row:
             if isinstance(found, Ending):
                 self._bench.figures.attempt_ended(found.value)
                 return found
-            found.start()
+            found.start(before=attempt)
             self._finishing.append(self._behind.submit(self._finish, attempt))
             attempt = found
 

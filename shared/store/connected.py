@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.domain.errors import QueueUnavailable
 from shared.domain.jobs import Job, Stage, Status
+from shared.store.prepared import Prepared
 from shared.store.tables import jobs
 
 #: seconds a new connection may take, and a request waits for a free one
@@ -106,7 +107,7 @@ class Connected:
         with _told_when_away(), self._engine("AUTOCOMMIT").connect() as connection:
             yield connection
 
-    def _only_row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    def _only_row(self, statement: str | Prepared, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """Run one statement that stands alone by the driver itself; return its only row.
 
         For a submission and a cancel only: what SQLAlchemy does around one costs half as much as the statement. Raises
@@ -117,7 +118,10 @@ class Connected:
             connection = engine.raw_connection()
             try:
                 cursor = connection.cursor()
-                cursor.execute(statement, values)
+                if isinstance(statement, Prepared):
+                    statement.run(cursor, values)
+                else:
+                    cursor.execute(statement, values)
                 return cast(tuple[Any, ...], cursor.fetchone())
             except psycopg2.Error as error:
                 if connection.driver_connection is None or connection.driver_connection.closed:

@@ -11,10 +11,11 @@ from sqlalchemy import CTE, Update, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import psycopg2
 
 from shared.store.entering import MOMENT
+from shared.store.prepared import Prepared
 from shared.store.tables import messages
 
 #: sends a statement and returns its only row
-Run = Callable[[str, dict[str, Any]], tuple[Any, ...]]
+Run = Callable[[str | Prepared, dict[str, Any]], tuple[Any, ...]]
 
 
 def told(changed: CTE, plain: Iterable[str], moments: Iterable[str]) -> Update:

@@ -30,6 +30,7 @@ from shared.domain.jobs import Job, Stage, Status
 from shared.store.changing import changed
 from shared.store.connected import job_of
 from shared.store.one_statement import Run, for_the_driver, told
+from shared.store.prepared import Prepared
 from shared.store.tables import forge_leases, jobs
 from shared.store.turns import paused
 
@@ -52,21 +53,20 @@ class Claimant:
 
 def take(run: Run, claimant: Claimant, lease_s: float) -> Job | None:
     """Claim the first of the line; None: nothing waits, the line is paused, or another drives our Forge."""
-    statement, constants = _statement()
-    row = run(statement, constants | asdict(claimant) | {"lease": timedelta(seconds=lease_s)})
+    row = run(_statement(), asdict(claimant) | {"lease": timedelta(seconds=lease_s)})
     return None if row[0] is None else job_of(row)
 
 
 @lru_cache(maxsize=1)
-def _statement() -> tuple[str, dict[str, Any]]:
-    """Return the statement for the driver, and the values that are always the same."""
+def _statement() -> Prepared:
     worker, boot_id, forge = (bindparam(name, type_=String) for name in ("worker", "boot_id", "forge"))
     waits = jobs.c.job_id == first_of_line().with_for_update(skip_locked=True).scalar_subquery()
     values = taken(worker, boot_id, forge, func.clock_timestamp() + bindparam("lease", type_=Interval))
     may = waits & (jobs.c.status == Status.QUEUED) & ~driven_by_another(forge, boot_id)
     claimed = changed(may, values).cte("claimed")
     noted = note_first_try(forge, boot_id, claimed.c.task_id).where(claimed.c.task_id.is_not(None))
-    return for_the_driver(claimed, told(claimed, _CHANGED, _MOMENTS).cte("told"), noted.cte("noted"))
+    whole = for_the_driver(claimed, told(claimed, _CHANGED, _MOMENTS).cte("told"), noted.cte("noted"))
+    return Prepared.of(*whole, {"worker": "text", "boot_id": "text", "forge": "text", "lease": "interval"})
 
 
 def first_of_line() -> Select[tuple[str]]:

@@ -12,6 +12,7 @@ from shared.domain.identity import Identity
 from shared.domain.jobs import Job
 from shared.line_index import LineIndex
 from shared.store import Caps, Claimant, Store
+from shared.store.prepared import Prepared
 from shared.waiting_line import WaitingLine
 from tests import services
 from tests.builders import new_job
@@ -109,8 +110,8 @@ def plans_of(store: Store, call: Callable[[], object]) -> list[tuple[str, Plan]]
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         made.append((statement, parameters))
 
-    def note_row(statement: str, values: Any) -> Any:
-        made.append((statement, values))
+    def note_row(statement: str | Prepared, values: Any) -> Any:
+        made.append((statement.plain if isinstance(statement, Prepared) else statement, values))
         return Store._only_row(store, statement, values)
 
     engines = [store.engine, store._engine("AUTOCOMMIT")]

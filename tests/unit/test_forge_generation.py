@@ -45,6 +45,12 @@ class HalfAnImage:
 
     status = 200
 
+    def close(self) -> None:
+        """It is closed."""
+
+    def connect(self) -> None:
+        """It is connected."""
+
     def __init__(self, forge: InterruptedElsewhere, timeout_s: float) -> None:
         self._forge, self._timeout_s = forge, timeout_s
 
@@ -54,10 +60,10 @@ class HalfAnImage:
     def __exit__(self, *_: object) -> None:
         """Nothing to close."""
 
-    def connect(self) -> None:
-        """It is connected."""
+    def send(self, method: str, path: str, body: bytes) -> None:
+        """It is sent."""
 
-    def send(self, method: str, path: str, body: Mapping[str, Any]) -> HalfAnImage:
+    def headers(self) -> HalfAnImage:
         self._forge.polled_twice.wait(self._timeout_s)
         return self
 
