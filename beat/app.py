@@ -8,10 +8,9 @@ from pathlib import Path
 
 from celery import Celery, signals
 from celery.worker.consumer.mingle import Mingle
-from kombu import Queue
 
 from beat.tasks import add_tasks
-from shared import logs, queues
+from shared import logs, queues, unacknowledged
 from shared.settings import Settings
 
 settings = Settings.from_env()
@@ -51,7 +50,7 @@ def _build() -> Celery:
         {
             **queues.CONSUMING,
             "broker_transport_options": options,
-            "task_queues": [Queue(queues.MAINTENANCE_QUEUE)],
+            "task_queues": [unacknowledged.queue(queues.MAINTENANCE_QUEUE)],
             "task_default_queue": queues.MAINTENANCE_QUEUE,
             "worker_pool": "prefork",
             "worker_concurrency": CONCURRENCY,

@@ -15,6 +15,7 @@ from beat.webhooks import KEEP_DAYS
 from shared import queues
 from shared.settings import Settings
 from shared.store import StoreUnavailable
+from shared.unacknowledged import WakeUp
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def add_tasks(app: Celery, settings: Settings) -> None:
         return of_pid[pid]
 
     for name, duty in DUTIES.items():
-        app.task(_bound(name, duty, mine), name=name, ignore_result=True)
+        app.task(_bound(name, duty, mine), name=name, ignore_result=True, Request=WakeUp)
 
 
 def _bound(name: str, duty: Callable[[Duties], object], mine: Callable[[], Duties]) -> Callable[[], None]:

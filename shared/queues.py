@@ -1,10 +1,10 @@
 """Queue names, task names and delivery settings, as plain data.
 
 A message is a wake-up, not the job: it may be lost, doubled or late, and nothing changes.
-So it is acknowledged early and never redelivered for long; what runs is decided by the
-claim. The settings answer traps of Celery on Redis that were measured:
+So it is never acknowledged and never redelivered (shared.unacknowledged); what runs is
+decided by the claim. The settings answer traps of Celery on Redis that were measured:
 
-* early ack: with late ack a mere reconnect runs a job twice, both workers at once
+* no ack: with a late one a mere reconnect runs a job twice, both workers at once; an early one that fails deafens
 * no prefetch: a busy worker must not hoard wake-ups that an idle one could take
 * socket timeouts: without them a half-open connection is never noticed
 * no results: no keys that nobody collects

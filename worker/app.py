@@ -12,9 +12,8 @@ from typing import Any
 from celery import Celery, signals
 from celery.apps.worker import safe_say
 from celery.worker.consumer.mingle import Mingle
-from kombu import Queue
 
-from shared import logs, queues
+from shared import logs, queues, unacknowledged
 from shared.settings import Settings
 from worker import stopping
 from worker.composition import of_this_process
@@ -38,7 +37,7 @@ def _build() -> Celery:
         {
             **queues.CONSUMING,
             "broker_transport_options": options,
-            "task_queues": [Queue(queues.GPU_QUEUE)],
+            "task_queues": [unacknowledged.queue(queues.GPU_QUEUE)],
             "task_default_queue": queues.GPU_QUEUE,
             "worker_pool": "prefork",
             "worker_concurrency": 1,

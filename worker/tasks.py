@@ -5,6 +5,7 @@ from collections.abc import Callable
 from celery import Celery
 
 from shared import queues
+from shared.unacknowledged import WakeUp
 from worker.runner import Runner
 
 
@@ -15,4 +16,4 @@ def add_tasks(app: Celery, runner: Callable[[], Runner]) -> None:
         """Wake up; `job_id` says who rang, not what runs."""
         runner().wake_up()
 
-    app.task(name=queues.GENERATE_TASK, ignore_result=True)(generate)
+    app.task(name=queues.GENERATE_TASK, ignore_result=True, Request=WakeUp)(generate)

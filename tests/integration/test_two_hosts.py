@@ -54,7 +54,7 @@ class TwoHosts:
         """Whether the API serves and the worker reports."""
         try:
             return bool(requests.get(self.url("/image/status"), timeout=2).json()["workers"])
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def _ended(self, job_id: str) -> dict[str, Any]:
