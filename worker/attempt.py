@@ -31,12 +31,12 @@ from worker.workbench import Ending, StopReason, Workbench
 
 log = logging.getLogger(__name__)
 
-#: claims the next job, or finds that nobody follows
+#: claims the next job, if there is one
 Follow = Callable[[], "Attempt | None"]
 
 
 class Attempt:
-    """The state of one attempt while it runs: `prepare`, `start`, `run`, and `finish_behind` if it was handed over."""
+    """One attempt while it runs: `prepare`, `start`, `run`, and `finish_behind` if it was handed over."""
 
     def __init__(self, claimed: Change, bench: Workbench) -> None:
         self.claimed = claimed
@@ -100,14 +100,12 @@ class Attempt:
         try:
             while ending is None:
                 ending = self._one_try(next(numbers))
-        except BaseException:
-            self._end()
-            raise
-        if isinstance(ending, Ending):
-            if not self._ghost:
+            if isinstance(ending, Ending) and not self._ghost:
                 persist(self._teller.end_tries)
-            self._end()
-        return ending
+            return ending
+        finally:
+            if not isinstance(ending, Attempt):
+                self._end()
 
     def finish_behind(self) -> Ending:
         """Finish while the next generation runs; a picture that is none is drawn again, first in line.
@@ -138,7 +136,7 @@ class Attempt:
             if number > 1 and not self._begin_again(self._task_id(number)):
                 return self._verdicts.give_up()
             self._draw()
-            return self._follower or self._finish.run(self._asked(), self._body)
+            return self._handed_over() or self._finish.run(self._asked(), self._body)
         except GenerationStopped as stopped:
             self._ghost = not stopped.stopped
             return self._stop(StopReason(stopped.reason))
@@ -172,6 +170,11 @@ class Attempt:
                 self._follower = None
             if self._follower is None and (unused := generation.opened_ahead()) is not None:
                 unused.close()
+
+    def _handed_over(self) -> Attempt | None:
+        """Let go of who follows: attempts that held each other would hold all their pictures."""
+        follower, self._follower = self._follower, None
+        return follower
 
     def _asked(self) -> Generation:
         if self._generation is None:

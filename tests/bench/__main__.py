@@ -58,10 +58,12 @@ def _ours(parts: list[str], results: Results, *, memory: bool) -> None:
         made.empty()
         figures.warm_up(made)
         before = figures.resident_mb(made)
-        for name in parts:
+        for name in (name for name in parts if name != "depth"):
             PARTS[name](made, results)
         if memory:
             figures.memory(made, results, before)
+        if "depth" in parts:
+            PARTS["depth"](made, results)
 
 
 def _ratios(results: Results) -> None:

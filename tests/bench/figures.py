@@ -129,7 +129,7 @@ def claims(stage: Stage, count: int) -> list[float]:
 
 
 def memory(stage: Stage, results: Results, before: dict[str, float]) -> None:
-    """How much each process has grown since `before`."""
+    """How much each process has grown since `before`, by all the jobs submitted and drawn meanwhile."""
     for name, now in resident_mb(stage).items():
         if name in before:
             results.add(Figure(f"memory of {name}, after over before", "×", now / before[name], goal=1.1))

@@ -1,12 +1,11 @@
 """The hand-over: the next request goes out before the last picture is stored, and no job pays for another."""
 
+import gc
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from celery import Celery
-from celery.events.state import State
 
 from shared.domain.failures import FailureKind
 from shared.domain.jobs import Priority, Stage, Status
@@ -14,10 +13,10 @@ from shared.store import Claimant, StoreUnavailable
 from tests.integration.one_worker import SMALL, Worker
 from tests.waiting import wait_for
 from worker import stopping
+from worker.attempt import Attempt
 from worker.forge_failure import ForgeFailure
 from worker.forge_reply import Reply
 from worker.forge_wire import Exchange
-from worker.task_events import TASK
 
 
 def order(worker: Worker, count: int) -> list[str]:
@@ -163,6 +162,24 @@ def test_an_answer_that_breaks_off_gives_the_next_job_back(worker: Worker, monke
     assert (worker.row(second).deaths, worker.demo.log()["overlap"]) == (0, 0)
 
 
+def test_a_row_holds_no_picture_that_was_stored(worker: Worker) -> None:
+    save, alive = worker.bench.saver.save, []
+
+    def count(image: Any) -> str:
+        gc.collect()
+        mine = {each.job.job_id for each in gc.get_objects() if isinstance(each, Attempt)} & {
+            job.job_id for job in jobs
+        }
+        alive.append(len(mine))
+        return save(image)
+
+    worker.bench.saver.save = count  # type: ignore[method-assign]
+    jobs = [worker.job() for _ in range(8)]
+    worker.wake_up()
+    assert {worker.row(job).status for job in jobs} == {Status.COMPLETE}
+    assert max(alive) <= 4, alive
+
+
 def test_a_next_job_that_breaks_the_worker_harms_nobody(worker: Worker) -> None:
     first, broken, last = worker.job(), worker.job(steps="many"), worker.job()
     worker.wake_up()
@@ -197,35 +214,6 @@ def test_the_claim_records_whose_generation_comes(worker: Worker) -> None:
     held = worker.store.hold_forge(worker.bench.claimant, lease_s=4)
     assert held and held.task_id == change.job.task_id and held.job_timestamp is None
     assert SMALL["steps"] == change.job.params["steps"]
-
-
-def test_operators_see_a_row_for_each_attempt(worker: Worker, redis_url: str) -> None:
-    state, listening = State(), threading.Event()
-    app = Celery(broker=redis_url, set_as_current=False)
-
-    def rows() -> dict[str, str]:
-        return {task.uuid: task.state for task in state.tasks.values() if task.name == TASK}
-
-    def see(event: dict[str, Any]) -> None:
-        state.event(event)
-        receiver.should_stop = {"SUCCESS", "FAILURE"} <= set(rows().values())
-
-    with app.connection_for_read() as connection:
-        receiver = app.events.Receiver(connection, handlers={"*": see})
-        receiver.on_consume_ready = lambda *_, **__: listening.set()
-        heard = threading.Thread(target=receiver.capture, kwargs={"timeout": 20}, daemon=True)
-        heard.start()
-        assert listening.wait(10)
-        ended, broken = worker.job(), worker.job(steps="many")
-        worker.wake_up()
-        heard.join(20)
-    assert rows() == {
-        f"{ended.job_id}-1": "SUCCESS",
-        f"{broken.job_id}-1": "FAILURE",
-    }
-    task = state.tasks[f"{ended.job_id}-1"]
-    assert (task.name, task.args, task.hostname) == (TASK, repr((ended.job_id,)), "gpu1@test")
-    assert task.result == repr(worker.row(ended).image_name)
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), RuntimeError("broken")])
