@@ -163,19 +163,17 @@ def test_an_answer_that_breaks_off_gives_the_next_job_back(worker: Worker, monke
 
 
 def test_a_row_holds_no_picture_that_was_stored(worker: Worker) -> None:
-    save, alive = worker.bench.saver.save, []
+    save, jobs = worker.bench.saver.save, [worker.job() for _ in range(8)]
+    mine = {job.job_id for job in jobs}
+    alive: list[int] = []
 
     def count(image: Any) -> str:
         gc.collect()
-        mine = {each.job.job_id for each in gc.get_objects() if isinstance(each, Attempt)} & {
-            job.job_id for job in jobs
-        }
-        alive.append(len(mine))
+        alive.append(len(mine & {each.job.job_id for each in gc.get_objects() if isinstance(each, Attempt)}))
         return save(image)
 
     worker.bench.saver.save = count  # type: ignore[method-assign]
-    jobs = [worker.job() for _ in range(8)]
-    worker.wake_up()
+    worker.wake_up_until_ended(jobs[-1])
     assert {worker.row(job).status for job in jobs} == {Status.COMPLETE}
     assert max(alive) <= 4, alive
 
