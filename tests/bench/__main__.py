@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from tests.bench import figures, floor, rivals
 from tests.bench.http_load import client_name
+from tests.bench.moves import moves
 from tests.bench.results import HEADER, Results, machine
 from tests.bench.stage import Stage, stage
 
@@ -31,6 +32,7 @@ ALONE: dict[str, Callable[[Results], None]] = {
     "celery": rivals.celery_task,
     "gradio": rivals.gradio_queue,
     "relay": rivals.fan_out,
+    "moves": moves,
 }
 IDLE_GAP = "idle gap, 3 MB pictures, 10 waiting"
 

@@ -106,6 +106,20 @@ def test_a_forge_killed_in_the_middle_costs_an_attempt_and_three_times_the_job(s
     stack.wait_all([other])
 
 
+def test_with_one_forge_dead_the_other_draws_the_line_in_order(stack: Stack) -> None:
+    stack.forge.settings(job_seconds=30)
+    stack.forges[1].settings(job_seconds=0.1)
+    jobs = stack.submit_many(1 + WAITING)
+    stack.running(jobs[0])
+    stack.forge.kill()
+    with stack.guest("gpu2", forge=1):
+        stack.wait_all(jobs)
+    drawn = [job_of(entry) for entry in stack.forges[1].log()["entries"] if entry["event"] == "arrive"]
+    assert drawn == jobs
+    stack.forge.start()
+    stack.assert_clean(jobs)
+
+
 def test_a_hanging_forge_is_tried_four_times_then_told_in_the_customers_words(stack: Stack) -> None:
     stack.restart("gpu1", FORGE_TIMEOUT_S="2")
     stack.forge.fault("hang", times=4)
