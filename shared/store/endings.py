@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, literal, select
+from sqlalchemy.exc import IntegrityError
 
 from shared.domain.errors import JobFinished, NotFound, NotRetryable
 from shared.domain.identity import Identity
@@ -17,7 +18,7 @@ from shared.store.changing import Change
 from shared.store.claims import Claims, held_by
 from shared.store.connected import job_of
 from shared.store.leaving import cancelled, leave
-from shared.store.submissions import Caps, check_caps_of, insert_job
+from shared.store.submissions import Caps, TicketTaken, check_caps_of, insert_job
 from shared.store.tables import conversations, jobs, messages
 
 _AGAIN = ("message_id", "user_id", "username", "prompt", "priority", "locale", "callback_url")
@@ -74,9 +75,15 @@ class Endings(Claims):
     def retry_job(self, job_id: str, identity: Identity, *, ticket: int, caps: Caps) -> Change:
         """Make a new job with `retry_of` on the same message.
 
-        Raises NotFound, NotRetryable (not its message's newest, or not ended in error or
-        cancelled), QueueFull, TooManyJobs. Two at once: one wins, the other NotRetryable.
+        Raises NotFound, NotRetryable (not its message's newest, or not ended in error or cancelled),
+        QueueFull, TooManyJobs, TicketTaken. Two at once: one wins, the other NotRetryable.
         """
+        try:
+            return self._retry(job_id, identity, ticket, caps)
+        except IntegrityError as error:
+            raise TicketTaken(ticket) from error
+
+    def _retry(self, job_id: str, identity: Identity, ticket: int, caps: Caps) -> Change:
         with self._begin() as connection:
             row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
             old = _visible(row, identity)

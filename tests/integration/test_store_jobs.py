@@ -215,3 +215,11 @@ def test_two_merges_of_different_keys_both_survive(store: Store) -> None:
         list(pool.map(merge, range(40)))
     bot = store.messages_page(job.conversation_id, before=None, limit=1)[0]
     assert bot.extra_metadata["notes"] == {f"n{number}": number for number in range(40)}
+
+
+def test_a_retry_whose_ticket_is_taken_says_so_and_stores_nothing(store: Store) -> None:
+    job = stored_job(store)
+    store.cancel_job(job.job_id, ALICE)
+    with pytest.raises(TicketTaken):
+        store.retry_job(job.job_id, ALICE, ticket=job.ticket, caps=NO_CAPS)
+    assert store.unfinished_jobs(ALICE.user_id) == []
