@@ -77,7 +77,7 @@ def outlast_outage(stack: Stack, jobs: list[str], fault: str) -> None:
     with stack.stopwatch(f"{fault}, 8 waiting: all drawn", within_s=OUTAGE_S + RESUMES_S + MARGIN_S):
         stack.wait_all(jobs)
     assert stack.order_drawn() == jobs
-    assert not stack.status()["queue"]["held"]
+    wait_for(lambda: not stack.status()["queue"]["held"], timeout_s=MARGIN_S, what="the line to go on")
     stack.assert_clean(jobs)
 
 
