@@ -29,7 +29,7 @@ def rescue_orphaned_jobs(duties: Duties) -> int:
             blameless=blameless,
         )
 
-    rescued = duties.store.rescue_orphans(decide, settle_s=2 * duties.settings.heartbeat_s)
+    rescued = duties.store.rescue_orphans(decide, heartbeat_s=duties.settings.heartbeat_s)
     for one in rescued:
         job = one.change.job
         log.warning("job %s: the worker of attempt %d died, %s", job.job_id, job.attempt, one.decision.outcome)

@@ -23,13 +23,19 @@ log = logging.getLogger(__name__)
 MOST_KEPT = 2000
 
 
+def sending_app(redis_url: str) -> Celery:
+    """Return a Celery app that works nothing, and only sends."""
+    broker, options = queues.broker_url(redis_url)
+    app = Celery("forgeline", broker=broker, set_as_current=False)
+    app.conf.update({**queues.SENDING, "broker_transport_options": options})
+    return app
+
+
 class Bell:
     """Sends wake-ups over one Celery producer."""
 
     def __init__(self, redis_url: str) -> None:
-        broker, options = queues.broker_url(redis_url)
-        self._app = Celery("forgeline", broker=broker, set_as_current=False)
-        self._app.conf.update({**queues.SENDING, "broker_transport_options": options})
+        self._app = sending_app(redis_url)
         names = (queues.GPU_QUEUE, queues.MAINTENANCE_QUEUE)
         self._app.conf.task_queues = [Queue(name) for name in names]
         self._redis = redis_link.connect(redis_url)

@@ -21,7 +21,7 @@ from shared.domain.params import GenerationParams
 from shared.store import Change, StoreUnavailable
 from worker import stopping
 from worker.finish import Finish
-from worker.forge import ForgeFailure, GenerationStopped
+from worker.forge import ForgeFailure, GenerationStopped, prepare_generation
 from worker.forge_generation import Callbacks, Generation
 from worker.lease import Lease
 from worker.persistence import persist
@@ -79,9 +79,9 @@ class Attempt:
         opened = None if before is None else before._asked().opened_ahead()
         if self._generation is not None:
             self._generation.start(opened)
+            self._bench.figures.generation_begins(self.job)
         elif opened is not None:
             opened.close()
-        self._bench.figures.generation_begins(self.job)
         self._lease.start()
 
     def abandon(self) -> None:
@@ -183,7 +183,6 @@ class Attempt:
 
     def _ready(self, task_id: str) -> Generation:
         params = GenerationParams(prompt=self.job.prompt, **self.job.params)
-        self._bench.forge.check_model(params.model)
         callbacks = Callbacks(
             on_progress=lambda found: self._teller.tell(found, task_id=task_id),
             should_stop=self._reason_to_stop,
@@ -191,7 +190,7 @@ class Attempt:
             on_answered=self._on_answered,
         )
         forge, limits = self._bench.forge, self._bench.limits
-        return Generation(forge, params, task_id=task_id, callbacks=callbacks, limits=limits, opens_ahead=True)
+        return prepare_generation(forge, params, task_id=task_id, callbacks=callbacks, limits=limits, opens_ahead=True)
 
     def _on_answered(self) -> None:
         """Have the next job claimed, unless we stop, or this one has met trouble that its picture may repeat."""

@@ -84,5 +84,5 @@ def _takeover(base: Foundation, settings: Settings, claimant: Claimant, bell: Be
         bell=bell,
         claimant=claimant,
         max_attempts=settings.max_attempts,
-        settle_s=2 * settings.heartbeat_s,
+        heartbeat_s=settings.heartbeat_s,
     )

@@ -35,6 +35,7 @@ __all__ = [
     "GenerationStopped",
     "Limits",
     "generate_image_via_forge",
+    "prepare_generation",
 ]
 
 TaskState = Literal["queued", "active", "completed", "unknown"]
@@ -55,11 +56,24 @@ def generate_image_via_forge(
     `task_id` must be new for every try. `previews()` is asked at each poll. Raises ForgeFailure, or
     GenerationStopped with the reason that `should_stop()` gave.
     """
-    client.check_model(params.model)
     callbacks = Callbacks(on_progress, should_stop, previews)
-    generation = Generation(client, params, task_id=task_id, callbacks=callbacks, limits=limits)
+    generation = prepare_generation(client, params, task_id=task_id, callbacks=callbacks, limits=limits)
     generation.start()
     return generation.image(generation.wait())
+
+
+def prepare_generation(
+    client: ForgeClient,
+    params: GenerationParams,
+    *,
+    task_id: str,
+    callbacks: Callbacks,
+    limits: Limits,
+    opens_ahead: bool = False,
+) -> Generation:
+    """Return one try, ready to be started; raises ForgeFailure when this Forge has no such model."""
+    client.check_model(params.model)
+    return Generation(client, params, task_id=task_id, callbacks=callbacks, limits=limits, opens_ahead=opens_ahead)
 
 
 class ForgeClient:

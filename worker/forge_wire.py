@@ -85,7 +85,7 @@ class Exchange:
         with self._faults():
             content = _content(response)
         if response.status != 200:
-            raise classify(response.status, bytes(content), sent=self._sent)
+            raise classify(response.status, content, sent=self._sent)
         return Reply(content, DEMO_HEADER in response.headers)
 
     @contextmanager

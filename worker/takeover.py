@@ -25,10 +25,17 @@ class Takeover:
     """Ends the leases of dead boots once, when the database is there; any thread may ask."""
 
     def __init__(
-        self, store: Store, *, announcer: Announcer, bell: Bell, claimant: Claimant, max_attempts: int, settle_s: float
+        self,
+        store: Store,
+        *,
+        announcer: Announcer,
+        bell: Bell,
+        claimant: Claimant,
+        max_attempts: int,
+        heartbeat_s: float,
     ) -> None:
         self._max_attempts = max_attempts
-        self._settle_s = settle_s
+        self._heartbeat_s = heartbeat_s
         self._store = store
         self._announcer = announcer
         self._bell = bell
@@ -47,7 +54,7 @@ class Takeover:
 
     def rescue(self) -> None:
         """Carry out what the clock would at its next round: orphaned jobs go first. Raises StoreUnavailable."""
-        for one in self._store.rescue_orphans(self._decide, settle_s=self._settle_s):
+        for one in self._store.rescue_orphans(self._decide, heartbeat_s=self._heartbeat_s):
             log.warning("job %s: its worker died, %s", one.change.job.job_id, one.decision.outcome)
             self._announcer.publish(one.change)
 

@@ -10,13 +10,12 @@ import logging
 import time
 from typing import Any, NamedTuple
 
-from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from shared import queues
 from shared.background import Background
 from shared.domain.jobs import Job, Status
+from shared.wakeups import sending_app
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +32,8 @@ class TaskEvents:
     """Sends the task events of one node's attempts, as Celery itself would."""
 
     def __init__(self, redis_url: str, *, node: str) -> None:
-        broker, options = queues.broker_url(redis_url)
         self._node = node
-        self._app = Celery("forgeline", broker=broker, set_as_current=False)
-        self._app.conf.update({**queues.SENDING, "broker_transport_options": options})
+        self._app = sending_app(redis_url)
         self._background: Background[_Event] = Background("task-events", self._send, most=MOST_KEPT)
 
     def started(self, job: Job) -> None:

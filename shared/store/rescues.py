@@ -24,6 +24,9 @@ from shared.store.endings import Endings
 from shared.store.leaving import cancelled
 from shared.store.tables import forge_leases, jobs
 
+#: after a restart of the database the living have so many heartbeats to renew their leases
+SETTLE_HEARTBEATS = 2
+
 
 class Decide(Protocol):
     """What becomes of a job whose worker died; `blameless`: it is known not to have been the cause."""
@@ -43,13 +46,14 @@ class Rescued:
 class Rescues(Endings):
     """Jobs that nobody works any more."""
 
-    def rescue_orphans(self, decide: Decide, *, settle_s: float) -> list[Rescued]:
+    def rescue_orphans(self, decide: Decide, *, heartbeat_s: float) -> list[Rescued]:
         """Carry out `decide` on every processing job whose lease ran out, by ticket.
 
-        A database that came back less than `settle_s` seconds ago gives the living time to renew. A process may have
+        A database that came back less than two heartbeats ago gives the living time to renew. A process may have
         held two: one whose picture it was saving, and the next that Forge was drawing. It died of the first, if of
         either, so `decide` is told that the next is not to blame.
         """
+        settle_s = SETTLE_HEARTBEATS * heartbeat_s
         boot = jobs.alias()
         beside = exists().where(
             boot.c.boot_id == jobs.c.boot_id,

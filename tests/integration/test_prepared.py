@@ -1,0 +1,55 @@
+"""The claim is a prepared statement; a connection that does not know it, now or ever, claims all the same."""
+
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import cursor
+
+from shared.store import Claimant, Store
+from shared.store.connected import driver_url
+from shared.store.prepared import Prepared
+from tests.builders import stored_job
+
+GPU = Claimant("gpu1@host", "boot", "http://forge")
+
+
+def test_a_claim_is_prepared_once_for_each_connection(store: Store) -> None:
+    claimed = []
+    for _ in range(3):
+        stored_job(store)
+        change = store.claim(GPU, lease_s=30)
+        assert change
+        claimed.append(change.job.job_id)
+    assert len(set(claimed)) == 3
+    with store._single() as connection:
+        names = list(connection.exec_driver_sql("SELECT name FROM pg_prepared_statements").scalars())
+    assert len([name for name in names if name.startswith("forgeline_")]) == 1
+
+
+def test_a_connection_that_has_forgotten_it_learns_it_again(store: Store) -> None:
+    for _ in range(2):
+        stored_job(store)
+        assert store.claim(GPU, lease_s=30)
+        with store._single() as connection:
+            connection.exec_driver_sql("DEALLOCATE ALL")
+
+
+class Pooled(cursor):
+    """A cursor behind a pooler: what was prepared is on another connection by the next statement."""
+
+    def execute(self, query: Any, values: Any = None) -> None:
+        super().execute(query, values)
+        if str(query).startswith("PREPARE"):
+            super().execute("DEALLOCATE ALL")
+
+
+def test_behind_a_pooler_it_is_sent_as_a_plain_one(database_url: str) -> None:
+    prepared = Prepared.of("SELECT %(one)s || %(two)s", {"one": "it's "}, {"two": "text"})
+    url = driver_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = psycopg2.connect(url, cursor_factory=Pooled)
+    connection.autocommit = True
+    at = connection.cursor()
+    for _ in range(2):
+        prepared.run(at, {"two": "plain"})
+        assert at.fetchone() == ("it's plain",)
+    connection.close()
