@@ -34,7 +34,7 @@ def test_a_connection_that_has_forgotten_it_learns_it_again(store: Store) -> Non
             connection.exec_driver_sql("DEALLOCATE ALL")
 
 
-class Pooled(cursor):
+class Pooled(cursor):  # type: ignore[misc]  # the driver has no types
     """A cursor behind a pooler: what was prepared is on another connection by the next statement."""
 
     def execute(self, query: Any, values: Any = None) -> None:
