@@ -64,12 +64,12 @@ class Doors:
 
     listener: Listener | None = None
 
-    def refuse(self, seconds: float | None, keep: Any) -> None:
-        """Close the door a moment from now, when the order itself has been answered."""
+    def refuse(self, seconds: float | None) -> None:
+        """Close the door before the order is answered: whoever comes after it is refused."""
         listener = cast(Listener, self.listener)
-        threading.Timer(0.02, listener.close, [keep]).start()
+        listener.close()
         if seconds is not None:
-            threading.Timer(0.02 + seconds, listener.open).start()
+            threading.Timer(seconds, listener.open).start()
 
 
 def controls(machine: Machine, manners: Manners, doors: Doors) -> Blueprint:
@@ -144,7 +144,7 @@ def _door_routes(routes: Blueprint, machine: Machine, manners: Manners, doors: D
     @routes.post("/refuse")
     def refuse() -> Response:
         order = _read(_Refuse)
-        doors.refuse(order.seconds, request.environ.get("demo.socket"))
+        doors.refuse(order.seconds)
         if order.restart:
             machine.restart()
         return jsonify({})

@@ -56,14 +56,14 @@ class Listener:
         self.port = self._server.server_port
         self._serve(self._server)
 
-    def close(self, keep: socket.socket | None = None) -> None:
-        """Refuse new connections and cut every open one but `keep`."""
+    def close(self) -> None:
+        """Refuse new connections and cut every open one."""
         with self._guard:
             server, self._server = self._server, None
         if server is not None:
             server.shutdown()
             server.server_close()
-            server.cut(keep)
+            server.cut()
 
     def open(self) -> None:
         """Listen again, on the same port."""
@@ -163,7 +163,6 @@ class _Server(ThreadingMixIn, WSGIServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection that broke is no news."""
 
-    def cut(self, keep: socket.socket | None) -> None:
+    def cut(self) -> None:
         for connection in list(self._open):
-            if connection is not keep:
-                cut(connection)
+            cut(connection)

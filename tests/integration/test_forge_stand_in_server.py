@@ -15,7 +15,6 @@ import requests
 
 from tests.demo_calls import REQUEST, generate, post, progress, task
 from tests.demo_process import DemoForge
-from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -110,15 +109,9 @@ def test_answers_404_while_it_boots(demo: DemoForge) -> None:
 
 
 def test_refuses_connections_and_listens_again(demo: DemoForge) -> None:
-    def refused() -> bool:
-        try:
-            progress(demo)
-        except requests.ConnectionError:
-            return True
-        return False
-
     demo.order("POST", "refuse")
-    wait_for(refused)
+    with pytest.raises(requests.ConnectionError):
+        progress(demo)
     demo.order("POST", "accept")
     assert progress(demo)["progress"] == 0.0
 
