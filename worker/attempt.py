@@ -127,6 +127,8 @@ class Attempt:
         return self._verdicts.fail(ErrorCode.INTERNAL)
 
     def _end(self) -> None:
+        """Let the picture go now: this attempt and its generation hold each other until the next collection."""
+        self._generation, self._body = None, b""
         self._lease.stop()
         self._bench.previews.drop(self.job.job_id)
 
