@@ -75,8 +75,8 @@ class Attempt:
             self._unready = error
 
     def start(self, before: Attempt | None = None) -> None:
-        """Send the first try, over the connection opened by the attempt `before`; keep the lease from now on."""
-        opened = None if before is None else before._asked().opened_ahead()
+        """Send the first try, over the connection that the attempt `before` handed on; keep the lease from now on."""
+        opened = None if before is None else before._asked().connection()
         if self._generation is not None:
             self._generation.start(opened)
             self._bench.figures.generation_begins(self.job)
@@ -170,7 +170,7 @@ class Attempt:
             if self._follower is not None and not drawn:
                 self._follower.abandon()
                 self._follower = None
-            if self._follower is None and (unused := generation.opened_ahead()) is not None:
+            if self._follower is None and (unused := generation.connection()) is not None:
                 unused.close()
 
     def _handed_over(self) -> Attempt | None:
@@ -192,7 +192,7 @@ class Attempt:
             on_answered=self._on_answered,
         )
         forge, limits = self._bench.forge, self._bench.limits
-        return prepare_generation(forge, params, task_id=task_id, callbacks=callbacks, limits=limits, opens_ahead=True)
+        return prepare_generation(forge, params, task_id=task_id, callbacks=callbacks, limits=limits, hands_on=True)
 
     def _on_answered(self) -> None:
         """Have the next job claimed, unless we stop, or this one has met trouble that its picture may repeat."""

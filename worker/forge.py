@@ -69,15 +69,15 @@ def prepare_generation(
     task_id: str,
     callbacks: Callbacks,
     limits: Limits,
-    opens_ahead: bool = False,
+    hands_on: bool = False,
 ) -> Generation:
     """Return one try, ready to be started; raises ForgeFailure when this Forge has no such model."""
     client.check_model(params.model)
-    return Generation(client, params, task_id=task_id, callbacks=callbacks, limits=limits, opens_ahead=opens_ahead)
+    return Generation(client, params, task_id=task_id, callbacks=callbacks, limits=limits, hands_on=hands_on)
 
 
 class ForgeClient:
-    """The calls of one Forge; several threads may share it, every call has its own connection."""
+    """The calls of one Forge; several threads may share it, a call that is given no connection has its own."""
 
     def __init__(
         self,
@@ -102,9 +102,12 @@ class ForgeClient:
         sample = reply.sample()
         return ForgeState(idle=sample.idle, job_timestamp=sample.job_timestamp, demo=reply.demo)
 
-    def progress(self, *, with_preview: bool = False) -> Sample:
-        """Return how far the running generation is, whoever owns it; raises ForgeFailure."""
-        return self._progress(with_preview).sample()
+    def progress(self, *, with_preview: bool = False, over: Exchange | None = None) -> Sample:
+        """Return how far the running generation is, whoever owns it; raises ForgeFailure.
+
+        `over`: a connection that is open, and stays so.
+        """
+        return self._progress(with_preview, over).sample()
 
     def task_state(self, task_id: str) -> TaskState | None:
         """Return what Forge does with our task, or None when it cannot tell (`--nowebui`, unreachable)."""
@@ -166,21 +169,25 @@ class ForgeClient:
         if self._models and not any(model.is_meant_by(asked) for model in self._models):
             raise ForgeFailure(FailureKind.MODEL_NOT_FOUND, f"no model {asked}")
 
-    def exchange(self, *, timeout_s: float) -> Exchange:
-        """Return a connection of its own for one request, whose answer may take so many seconds; not yet opened."""
-        return Exchange(self.url, self._headers, connect_s=self._connect_s, read_s=timeout_s)
+    def exchange(self) -> Exchange:
+        """Return a connection of its own, not yet opened."""
+        return Exchange(self.url, self._headers, connect_s=self._connect_s)
 
-    def _progress(self, with_preview: bool) -> Reply:
-        return self._control(f"/sdapi/v1/progress?skip_current_image={'false' if with_preview else 'true'}")
+    def _progress(self, with_preview: bool, over: Exchange | None = None) -> Reply:
+        path = f"/sdapi/v1/progress?skip_current_image={'false' if with_preview else 'true'}"
+        return self._control(path) if over is None else self._ask(over, "GET", path)
 
     def _control(self, path: str) -> Reply:
         return self._call("GET", path)
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
-        with self.exchange(timeout_s=self._control_s) as exchange:
+        with self.exchange() as exchange:
             exchange.connect()
-            exchange.send(method, path, None if body is None else json.dumps(body).encode())
-            return exchange.receive(exchange.headers())
+            return self._ask(exchange, method, path, body)
+
+    def _ask(self, exchange: Exchange, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
+        exchange.send(method, path, None if body is None else json.dumps(body).encode(), answer_s=self._control_s)
+        return exchange.receive(exchange.headers())
 
     def _optional(self, path: str) -> Any:
         try:

@@ -61,12 +61,12 @@ class Generation:
         task_id: str,
         callbacks: Callbacks,
         limits: Limits,
-        opens_ahead: bool = False,
+        hands_on: bool = False,
     ) -> None:
         self._client, self._params, self._task_id = client, params, task_id
         self._callbacks, self._limits = callbacks, limits
         self._seed = params.seed if params.seed >= 0 else secrets.randbelow(MAX_SEED + 1)
-        self._request = Request(client, self._body(), limits, opens_ahead=opens_ahead)
+        self._request = Request(client, self._body(), limits, hands_on=hands_on)
         self._tracker = Tracker(params.steps)
         #: our task was seen running; somebody else pressed Interrupt
         self._ours = self._stopped_elsewhere = False
@@ -78,7 +78,7 @@ class Generation:
         self._began = self._moved = time.monotonic()
 
     def start(self, opened: Exchange | None = None) -> None:
-        """Send the request, over a connection that was opened ahead if there is one."""
+        """Send the request, over a connection that another generation handed on if there is one."""
         self._request.send(opened)
         self._began = self._moved = time.monotonic()
 
@@ -95,9 +95,9 @@ class Generation:
         finally:
             self._request.look_no_more()
 
-    def opened_ahead(self) -> Exchange | None:
-        """Return the connection that was opened for the next generation, if it `opens_ahead`; its taker closes it."""
-        return self._request.opened_ahead()
+    def connection(self) -> Exchange | None:
+        """Return the connection for the next generation, if this one `hands_on` its own; the taker closes it."""
+        return self._request.connection()
 
     def image(self, body: bytes) -> GeneratedImage:
         """Return the picture in what `wait` returned; raises ForgeFailure."""

@@ -1,9 +1,9 @@
 """The POST for one picture and the looks at Forge beside it, each in a thread; what happens comes into one inbox.
 
-    caller        sends the request, on a connection that was opened ahead of time where there is one
+    caller        sends the request, on the connection that the generation before has handed on where there is one
     post thread   waits for the answer and takes it in
     poll thread   asks /progress: early first, then every `poll_s`; a poll that hangs delays nobody; when the answer
-                  begins it opens a connection for whoever follows, and looks a last time
+                  begins it looks a last time, and hands its connection on to whoever follows
 
 A 200 that begins means that Forge is done, whatever its body says: `Mark.ANSWERED` comes while the picture comes in.
 """
@@ -20,6 +20,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from worker.forge_failure import ForgeFailure
+from worker.forge_looks import Looks
 from worker.forge_preview import small_jpeg
 from worker.forge_progress import Sample
 
@@ -62,18 +63,14 @@ class Limits:
 class Request:
     """One request: `send`, then `next` until it is over."""
 
-    def __init__(
-        self, client: ForgeClient, body: Mapping[str, Any], limits: Limits, *, opens_ahead: bool = False
-    ) -> None:
-        self._client, self._body, self._limits = client, json.dumps(body).encode(), limits
-        self._exchange = self._new_exchange()
+    def __init__(self, client: ForgeClient, body: Mapping[str, Any], limits: Limits, *, hands_on: bool = False) -> None:
+        self._body, self._limits = json.dumps(body).encode(), limits
+        self._exchange = client.exchange()
+        self._looks = Looks(client, hands_on=hands_on)
         self._inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
         #: no more polls; the last look was taken
         self._over, self._looked = threading.Event(), threading.Event()
         self._answered = False
-        #: whether a connection is to be opened for whoever follows, and that connection
-        self._opens_ahead = opens_ahead
-        self._ahead: Exchange | None = None
         self._last: Sample | None = None
         #: whether the polls ask for a preview, too
         self.with_preview = False
@@ -83,13 +80,13 @@ class Request:
     def send(self, opened: Exchange | None = None) -> None:
         """Send the request from this very thread, for the GPU waits for it; then wait for the answer, and look.
 
-        `opened`: a connection that another request opened ahead of time.
+        `opened`: a connection that another request has handed on.
         """
         self._exchange = opened or self._exchange
         try:
             if opened is None:
                 self._exchange.connect()
-            self._exchange.send("POST", TXT2IMG, self._body)
+            self._exchange.send("POST", TXT2IMG, self._body, answer_s=self._limits.max_s + 2 * self._limits.stop_s)
         except BaseException as error:
             self._exchange.close()
             self._inbox.put(error)
@@ -97,11 +94,9 @@ class Request:
         for name, work in (("post", self._converse), ("poll", self._poll)):
             threading.Thread(target=work, name=f"forge-{name}", daemon=True).start()
 
-    def opened_ahead(self) -> Exchange | None:
-        """Return the connection that was opened for the next request when this one was answered."""
-        self._opens_ahead = False
-        ahead, self._ahead = self._ahead, None
-        return ahead
+    def connection(self) -> Exchange | None:
+        """Return the connection for the next request, if this one was answered and hands it on."""
+        return self._looks.fetch()
 
     def look_no_more(self) -> None:
         """End the polls."""
@@ -139,29 +134,18 @@ class Request:
         return self._exchange.receive(response).body
 
     def _poll(self) -> None:
+        with self._looks:
+            self._look_until_over()
+            if self._answered:
+                with contextlib.suppress(ForgeFailure):
+                    self._last = self._looks.take()
+                self._looks.hand_on()
+            self._looked.set()
+
+    def _look_until_over(self) -> None:
         wait_s = min(self._limits.first_poll_s, self._limits.poll_s)
         while not self._over.wait(wait_s):
             with contextlib.suppress(ForgeFailure):
-                sample = self._client.progress(with_preview=self.with_preview)
+                sample = self._looks.take(with_preview=self.with_preview)
                 self._inbox.put(replace(sample, preview=sample.preview and small_jpeg(sample.preview)))
             wait_s = self._limits.poll_s
-        if self._answered:
-            if self._opens_ahead:
-                self._open_ahead()
-            with contextlib.suppress(ForgeFailure):
-                self._last = self._client.progress()
-        self._looked.set()
-
-    def _open_ahead(self) -> None:
-        ahead = self._new_exchange()
-        try:
-            ahead.connect()
-        except ForgeFailure:
-            ahead.close()
-            return
-        self._ahead = ahead
-        if not self._opens_ahead:  # nobody waits for it any more
-            ahead.close()
-
-    def _new_exchange(self) -> Exchange:
-        return self._client.exchange(timeout_s=self._limits.max_s + 2 * self._limits.stop_s)

@@ -1,7 +1,7 @@
-"""One request to Forge on one connection, in the manner that Forge needs (forge_contract.md 10.8, 10.9, 10.24).
+"""Requests to Forge on a connection, in the manner that Forge needs (forge_contract.md 10.8, 10.9, 10.24).
 
-A fresh connection for each, which may be opened ahead of time, and never an automatic second sending; no compression,
-no proxy, no redirect; bounded answers; TCP keepalive, for a generation is silent for minutes. By the standard
+Never an automatic second sending, and nothing is sent on a connection that rested; no compression, no proxy, no
+redirect; bounded answers; TCP keepalive, for a generation is silent for minutes. By the standard
 library's own connection, which takes a picture in without a copy: what `requests` puts around it costs the GPU
 five milliseconds between two generations.
 """
@@ -31,13 +31,12 @@ _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 
 
 class Exchange:
-    """One request and its answer; every method raises ForgeFailure. A `with` block closes it."""
+    """A connection for one request and its answer after the other; all raise ForgeFailure. A `with` block closes it."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], *, connect_s: float, read_s: float) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str], *, connect_s: float) -> None:
         place = urlsplit(url)
         self._prefix = place.path.rstrip("/")
         self._headers = {"Accept-Encoding": "identity", "Accept": "application/json", **headers}
-        self._read_s = read_s
         self._connected = self._sent = False
         self._connection = _connection(place, connect_s)
         self._response: HTTPResponse | None = None
@@ -64,14 +63,20 @@ class Exchange:
         with self._faults():
             self._connection.connect()
             _keep_alive(self._connection.sock)
-            self._connection.sock.settimeout(self._read_s)
         self._connected = True
 
-    def send(self, method: str, path: str, body: bytes | None = None) -> None:
-        """Send the request, JSON in its body; a POST for a picture counts as sent from here on."""
+    @property
+    def is_open(self) -> bool:
+        """Whether Forge has not said that it ends with the last answer."""
+        return self._connection.sock is not None
+
+    def send(self, method: str, path: str, body: bytes | None = None, *, answer_s: float) -> None:
+        """Send a request, JSON in its body, answered within so long; one for a picture counts as sent from here on."""
         self._sent = path.endswith("/txt2img")
         headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
         with self._faults():
+            if self._connection.sock is not None:
+                self._connection.sock.settimeout(answer_s)
             self._connection.request(method, self._prefix + path, body, headers)
 
     def headers(self) -> HTTPResponse:
@@ -107,8 +112,11 @@ class Exchange:
 def _connection(place: SplitResult, connect_s: float) -> HTTPConnection:
     host = place.hostname or ""
     if place.scheme == "https":
-        return HTTPSConnection(host, place.port, timeout=connect_s, context=_trusted())
-    return HTTPConnection(host, place.port, timeout=connect_s)
+        connection: HTTPConnection = HTTPSConnection(host, place.port, timeout=connect_s, context=_trusted())
+    else:
+        connection = HTTPConnection(host, place.port, timeout=connect_s)
+    connection.auto_open = 0
+    return connection
 
 
 @lru_cache(maxsize=1)

@@ -1,10 +1,10 @@
 """Jobs worked one after the other without a gap: the hand-over.
 
     A: request ──▶ Forge draws ──▶ 200 begins ──▶ picture comes in ──▶ finish (checked, stored, complete)
-    B:                               claim, connect ──────────────▶ request ──▶ Forge draws ──▶ …
+    B:                               claim, a last look ──────────▶ request ──▶ Forge draws ──▶ …
 
 Between two generations lie only the claim, which runs while A's picture still comes in, and the sending of B's
-request on a connection that is open already. A is finished by a thread behind, while the GPU draws B. No job is
+request on the connection of the last look at A. A is finished by a thread behind, while the GPU draws B. No job is
 claimed before Forge is done with the one before, so order and priority hold as if they were worked in turn.
 """
 

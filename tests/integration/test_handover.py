@@ -16,6 +16,7 @@ from worker import stopping
 from worker.attempt import Attempt
 from worker.forge_failure import ForgeFailure
 from worker.forge_reply import Reply
+from worker.forge_request import TXT2IMG
 from worker.forge_wire import Exchange
 from worker.row import MOST_BEHIND
 
@@ -52,6 +53,23 @@ def test_the_next_request_goes_out_before_the_picture_is_stored(worker: Worker) 
     assert seen == [(Status.PROCESSING, Status.PROCESSING)]
     assert {worker.row(job).status for job in (first, second)} == {Status.COMPLETE}
     assert worker.demo.log()["overlap"] == 0
+
+
+def test_the_next_request_goes_out_on_the_connection_of_the_last_look(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, sent = Exchange.send, []
+
+    def note(exchange: Exchange, method: str, path: str, *arguments: Any, **named: Any) -> None:
+        sent.append((exchange, path.partition("?")[0]))
+        send(exchange, method, path, *arguments, **named)
+
+    monkeypatch.setattr(Exchange, "send", note)  # the wire itself: Forge does not tell by which connection one came
+    for job in [worker.job(), worker.job()]:
+        worker.wake_up_until_ended(job)
+    first, second = (place for place, (_, path) in enumerate(sent) if path == TXT2IMG)
+    assert sent[second - 1] == (sent[second][0], "/sdapi/v1/progress")
+    assert sent[first][0] != sent[second][0]
 
 
 def test_who_enters_before_is_drawn_before(worker: Worker) -> None:

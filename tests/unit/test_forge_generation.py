@@ -24,7 +24,7 @@ class InterruptedElsewhere:
         self.polled_twice = threading.Event()
         self._polls = 0
 
-    def progress(self, *, with_preview: bool = False) -> Sample:
+    def progress(self, *, with_preview: bool = False, over: object = None) -> Sample:
         self._polls += 1
         if self._polls > 2:
             self.polled_twice.set()
@@ -36,8 +36,8 @@ class InterruptedElsewhere:
     def check_model(self, asked: str | None) -> None:
         """It has every model."""
 
-    def exchange(self, *, timeout_s: float) -> HalfAnImage:
-        return HalfAnImage(self, timeout_s)
+    def exchange(self) -> HalfAnImage:
+        return HalfAnImage(self)
 
 
 class HalfAnImage:
@@ -51,8 +51,8 @@ class HalfAnImage:
     def connect(self) -> None:
         """It is connected."""
 
-    def __init__(self, forge: InterruptedElsewhere, timeout_s: float) -> None:
-        self._forge, self._timeout_s = forge, timeout_s
+    def __init__(self, forge: InterruptedElsewhere) -> None:
+        self._forge = forge
 
     def __enter__(self) -> HalfAnImage:
         return self
@@ -60,11 +60,11 @@ class HalfAnImage:
     def __exit__(self, *_: object) -> None:
         """Nothing to close."""
 
-    def send(self, method: str, path: str, body: bytes) -> None:
+    def send(self, method: str, path: str, body: bytes, *, answer_s: float) -> None:
         """It is sent."""
 
     def headers(self) -> HalfAnImage:
-        self._forge.polled_twice.wait(self._timeout_s)
+        self._forge.polled_twice.wait(10)
         return self
 
     def receive(self, _: object) -> Reply:
