@@ -19,7 +19,7 @@ test: .venv/.ready-dev ## every test, the linters first (installs what they need
 lint: .venv/.ready-dev ## linters, types and import contracts
 	@exec scripts/lint
 
-bench: .venv/.ready-dev ## the benchmark suite
+bench: .venv/.ready-dev var/bench/gradio/.ready ## the benchmark suite, others beside ours
 	@exec $(BIN)/python -m tests.bench
 
 chaos: .venv/.ready-dev ## the fault soak: things are killed while jobs run
@@ -36,6 +36,9 @@ shape: .venv/.ready ## size figures of the code
 
 web: ## build the page into api/web/dist
 	@exec scripts/web build
+
+var/bench/gradio/.ready: tests/bench/gradio.txt .venv/.ready
+	@scripts/rivals
 
 .venv/.ready: setup.cfg pyproject.toml constraints.txt scripts/setup
 	@scripts/setup
