@@ -35,6 +35,9 @@ RESTED_S = 1.0
 
 AWAY = (OperationalError, InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError)
 
+#: where a connection's record keeps which statements it has learned
+PREPARED = "prepared"
+
 #: columns of `jobs` that are not fields of Job
 _ROW_ONLY = frozenset({"paused_s_before", "turn_before"})
 _COLUMNS = tuple(jobs.c.keys())
@@ -119,7 +122,7 @@ class Connected:
             try:
                 cursor = connection.cursor()
                 if isinstance(statement, Prepared):
-                    statement.run(cursor, values)
+                    statement.run(cursor, values, connection.info.setdefault(PREPARED, set()))
                 else:
                     cursor.execute(statement, values)
                 return cast(tuple[Any, ...], cursor.fetchone())

@@ -1,7 +1,7 @@
 """A statement that the server keeps parsed and planned, for the few for which a GPU waits: planning takes it longer.
 
 Each connection learns it at its first use. Behind a pooler that deals its connections out anew each time it may be
-unknown again at once; then it is sent as a plain one.
+unknown again at once; then it is sent as a plain one, and taught again the next time.
 """
 
 import contextlib
@@ -43,14 +43,17 @@ class Prepared:
         types = ", ".join(arguments.values())
         return cls(plain, f"PREPARE {called} ({types}) AS {numbered}", f"EXECUTE {called} ({given})")
 
-    def run(self, at: cursor, values: Mapping[str, Any]) -> None:
-        """Send it; raises psycopg2.Error for what the statement itself did wrong."""
-        with contextlib.suppress(InvalidSqlStatementName):
-            at.execute(self.execute, values)
-            return
-        with contextlib.suppress(InvalidSqlStatementName):
+    def run(self, at: cursor, values: Mapping[str, Any], known: set[str]) -> None:
+        """Send it; raises psycopg2.Error for what the statement itself did wrong.
+
+        `known`: what this connection has learned; asking it for anything else would be an error in the server's log.
+        """
+        if self.prepare not in known:
             with contextlib.suppress(DuplicatePreparedStatement):
                 at.execute(self.prepare)
+            known.add(self.prepare)
+        with contextlib.suppress(InvalidSqlStatementName):
             at.execute(self.execute, values)
             return
+        known.discard(self.prepare)
         at.execute(self.plain, values)

@@ -27,7 +27,7 @@ def test_a_claim_is_prepared_once_for_each_connection(store: Store) -> None:
 
 
 def test_a_connection_that_has_forgotten_it_learns_it_again(store: Store) -> None:
-    for _ in range(2):
+    for _ in range(3):
         stored_job(store)
         assert store.claim(GPU, lease_s=30)
         with store._single() as connection:
@@ -49,7 +49,27 @@ def test_behind_a_pooler_it_is_sent_as_a_plain_one(database_url: str) -> None:
     connection = psycopg2.connect(url, cursor_factory=Pooled)
     connection.autocommit = True
     at = connection.cursor()
+    known: set[str] = set()
     for _ in range(2):
-        prepared.run(at, {"two": "plain"})
+        prepared.run(at, {"two": "plain"}, known)
         assert at.fetchone() == ("it's plain",)
     connection.close()
+
+
+def test_a_connection_is_never_asked_for_what_it_does_not_know(database_url: str) -> None:
+    prepared = Prepared.of("SELECT %(one)s || %(two)s", {"one": "a "}, {"two": "text"})
+    url = driver_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    asked: list[str] = []
+
+    class Noted(cursor):  # type: ignore[misc]  # the driver has no types
+        def execute(self, query: Any, values: Any = None) -> None:
+            asked.append(str(query).split()[0])
+            super().execute(query, values)
+
+    connection = psycopg2.connect(url, cursor_factory=Noted)
+    connection.autocommit = True
+    known: set[str] = set()
+    for _ in range(2):
+        prepared.run(connection.cursor(), {"two": "b"}, known)
+    connection.close()
+    assert asked == ["PREPARE", "EXECUTE", "EXECUTE"]
