@@ -14,6 +14,9 @@ from shared.domain.events import to_json
 
 #: after so many sockets the others of this process get a turn
 YIELD_EVERY = 256
+#: a sweep may bring thousands of changes of one user: so many at a time, or who reads well would be found too slow
+SWEPT_AT_ONCE = 16
+SWEPT_PAUSE_S = 0.005
 
 
 class Dispatcher:
@@ -39,6 +42,8 @@ class Dispatcher:
             if self._room.seen.swept(event.key[1], event.stamp):
                 news += 1
                 self.deliver(self._room.registry.audience(audience), event)
+                if not news % SWEPT_AT_ONCE:
+                    gevent.sleep(SWEPT_PAUSE_S)
         EVENTS_SWEPT.inc(news)
         return news
 

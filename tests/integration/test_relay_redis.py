@@ -16,6 +16,7 @@ from tests.waiting import wait_for
 
 USERS = 20
 SOCKETS_EACH = 5
+THOUSAND = 1000
 
 
 @dataclass
@@ -79,6 +80,18 @@ def test_while_redis_is_away_the_store_alone_brings_changes(stage: Stage) -> Non
     stage.events.stop()
     stage.backstage.store(job("a", version=4, status="complete"))
     assert job_events(hear_until(ws, is_job("a", 4))) == [("a", 4)]
+
+
+def test_a_sweep_that_brings_a_thousand_changes_closes_no_socket_that_reads(stage: Stage) -> None:
+    ws = stage.server.connect("42/alice")
+    greeted(ws)
+    stage.events.stop()
+    wanted = {(f"job-{number}", 1) for number in range(THOUSAND)}
+    for job_id, version in wanted:
+        stage.backstage.store(job(job_id, version=version, prompt="x" * 1000))
+    told: set[tuple[str, int]] = set()
+    while told != wanted:
+        told |= set(job_events([hear(ws)]))
 
 
 def test_a_socket_that_comes_while_redis_is_away_is_served(stage: Stage) -> None:
