@@ -76,7 +76,7 @@ def test_a_stranger_who_says_nothing_is_closed_with_4408_after_five_seconds(serv
     began = monotonic()
     ws = server.connect()
     assert close_code(ws) == 4408
-    assert 4.5 < monotonic() - began < 7
+    assert 4.5 < monotonic() - began < 9
 
 
 def test_a_bad_token_is_closed_with_4401_after_the_upgrade(server: RelayServer) -> None:
@@ -100,18 +100,18 @@ def test_the_tokens_end_closes_the_socket_and_nothing_is_received_after(
     ws = server.connect("42/alice/1.5")
     greeted(ws)
     assert close_code(ws) == 4401
-    assert 1.4 < monotonic() - began < 3
+    assert 1.4 < monotonic() - began < 5
     backstage.publish(job("late"))
     assert server.census()["sockets"] == 0
 
 
 def test_a_newer_token_of_the_same_user_moves_the_end(server: RelayServer, backstage: Backstage) -> None:
     began = monotonic()
-    ws = server.connect("42/alice/1")
+    ws = server.connect("42/alice/2")
     greeted(ws)
-    ws.send(json.dumps({"type": "auth", "token": "42/alice/3"}))
+    ws.send(json.dumps({"type": "auth", "token": "42/alice/4"}))
     assert close_code(ws) == 4401
-    assert 2.9 < monotonic() - began < 4.5
+    assert 3.9 < monotonic() - began < 8
 
 
 def test_another_users_token_is_refused(server: RelayServer, backstage: Backstage) -> None:
@@ -203,7 +203,7 @@ def test_asking_for_snapshots_is_answered_at_most_once_a_second(server: RelaySer
     for _ in range(20):
         ws.send('{"type":"snapshot"}')
     assert hear(ws)["type"] == "snapshot"
-    assert 0.8 < monotonic() - began < 2.5
+    assert 0.8 < monotonic() - began < 5
     backstage.publish(job("a"))
     assert hear(ws)["type"] == "image_progress", "the merged requests were answered more than once"
 

@@ -183,7 +183,7 @@ def test_a_hanging_receiver_holds_up_nobody(store: Store, courier: Courier, rece
         began = time.monotonic()
         courier.send_due()
         courier.send_due()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < webhook_call.WHOLE_S / 2
         wait_for(lambda: receiver.received)
         assert len(hanging.received) <= MOST_CALLS_PER_HOST
         hanging.let_go.set()
