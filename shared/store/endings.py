@@ -87,10 +87,10 @@ class Endings(Claims):
         with self._begin() as connection:
             row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
             old = _visible(row, identity)
-            check_caps_of(connection, old.user_id, caps)
             _lock_message(connection, old.message_id)
             if old.status not in RETRYABLE or _newest(connection, old.message_id) != job_id:
                 raise NotRetryable()
+            check_caps_of(connection, old.user_id, caps)
             values: dict[str, Any] = {name: getattr(old, name) for name in _AGAIN}
             values |= {"retry_of": old.job_id, "params": old.params}
             return Change(insert_job(connection, values, old.conversation_id, ticket), True)

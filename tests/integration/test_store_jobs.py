@@ -188,6 +188,14 @@ def test_a_retry_stands_on_the_same_message_and_wins_once(store: Store) -> None:
     assert store.job(job.job_id).status is Status.CANCELLED  # type: ignore[union-attr]
 
 
+def test_what_cannot_be_retried_is_told_so_where_no_room_is_left_too(store: Store) -> None:
+    job = stored_job(store)
+    store.cancel_job(job.job_id, ALICE)
+    store.retry_job(job.job_id, ALICE, ticket=1000, caps=NO_CAPS)
+    with pytest.raises(NotRetryable):
+        store.retry_job(job.job_id, ALICE, ticket=1001, caps=Caps(max_queue=1, max_jobs_per_user=1))
+
+
 def test_the_front_of_the_line_is_before_all_others(store: Store) -> None:
     jobs = [stored_job(store) for _ in range(3)]
     store.move_to_front(jobs[2].job_id)
