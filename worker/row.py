@@ -13,6 +13,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from shared.store import StoreUnavailable
+from worker import heap
 from worker.attempt import Attempt
 from worker.reporter import Reporter
 from worker.takeover import Takeover
@@ -60,6 +61,7 @@ class Row:
         finally:
             self._reporter.tell(job_id=None)
             self._wait_until_finished()
+            heap.give_back()
         self._takeover.unsure = False
         return ending
 

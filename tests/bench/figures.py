@@ -13,7 +13,7 @@ import psutil
 from websocket import WebSocket, create_connection
 
 from shared.store import Claimant
-from tests.bench.http_load import submissions_per_s
+from tests.bench.http_load import client_name, submissions_per_s
 from tests.bench.results import Figure, Results
 from tests.bench.stage import Stage
 
@@ -42,6 +42,7 @@ def submissions(stage: Stage, results: Results) -> None:
             rates = [submissions_per_s(stage.url, connections=connections, seconds=3) for _ in range(3)]
             name = f"submissions, {connections} connection(s)"
             results.add(Figure(name, "1/s", max(rates), count=3, goal=goal, at_least=True))
+    results.note(f"load client of the submissions: {client_name()}")
     stage.empty()
 
 
