@@ -1,9 +1,9 @@
 """Requests to Forge on a connection, in the manner that Forge needs (forge_contract.md 10.8, 10.9, 10.24).
 
-Never an automatic second sending, and nothing is sent on a connection that rested; no compression, no proxy, no
-redirect; bounded answers; TCP keepalive, for a generation is silent for minutes. By the standard
-library's own connection, which takes a picture in without a copy: what `requests` puts around it costs the GPU
-five milliseconds between two generations.
+Never an automatic second sending, and no picture is asked for on a connection that rested; no compression, no proxy,
+no redirect; bounded answers; TCP keepalive, for a generation is silent for minutes. By the standard library's own
+connection, which takes a picture in without a copy: what `requests` puts around it costs the GPU five milliseconds
+between two generations.
 """
 
 from __future__ import annotations
