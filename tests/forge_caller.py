@@ -25,6 +25,8 @@ PARAMS = GenerationParams(prompt="gün batımında İstanbul", width=128, height
 LIMITS = Limits(timeout_s=10, load_timeout_s=10, max_s=20, poll_s=0.05, stop_s=5)
 #: For what never ends by itself.
 IMPATIENT = replace(LIMITS, timeout_s=0.4, stop_s=0.6)
+#: patient with a silent Forge, not with one that does not stop
+SOON_STOPPED = replace(LIMITS, stop_s=0.6)
 
 
 class Caller:

@@ -10,7 +10,7 @@ import requests
 
 from shared.domain.failures import FailureKind as Kind
 from tests.demo_process import DemoForge
-from tests.forge_caller import IMPATIENT, LIMITS, Caller, events
+from tests.forge_caller import IMPATIENT, LIMITS, SOON_STOPPED, Caller, events
 from worker.forge import ForgeProgress
 
 
@@ -34,7 +34,7 @@ def test_stops_a_generation_whose_model_still_loads(demo: DemoForge, caller: Cal
 def test_says_so_when_forge_does_not_stop(demo: DemoForge, caller: Caller) -> None:
     demo.fault("hang", stubborn=True)
     caller.at_progress = lambda _: caller.reasons.put("cancelled")
-    stopped = caller.stop(limits=IMPATIENT)
+    stopped = caller.stop(limits=SOON_STOPPED)
     assert not stopped.stopped
     assert not caller.client.preflight().idle
 
@@ -44,7 +44,7 @@ def test_never_interrupts_a_generation_that_is_not_ours(demo: DemoForge, caller:
     with ThreadPoolExecutor(2) as pool:
         foreign = pool.submit(requests.post, f"{demo.url}/sdapi/v1/txt2img", json={"prompt": "foreign"}, timeout=30)
         demo.wait_held()
-        ours = pool.submit(caller.stop, IMPATIENT)
+        ours = pool.submit(caller.stop, SOON_STOPPED)
         demo.wait_for("arrive", task="t-1")
         caller.reasons.put("cancelled")
         assert not ours.result().stopped, "it waits in Forge's own queue, where nothing reaches it"
@@ -55,12 +55,12 @@ def test_never_interrupts_a_generation_that_is_not_ours(demo: DemoForge, caller:
 
 
 def test_waits_behind_a_foreign_generation_as_long_as_that_moves(demo: DemoForge, caller: Caller) -> None:
-    demo.settings(step_seconds=0.05)
+    demo.settings(step_seconds=0.1)
     with ThreadPoolExecutor(2) as pool:
         body = {"prompt": "foreign", "steps": 30}
         foreign = pool.submit(requests.post, f"{demo.url}/sdapi/v1/txt2img", json=body, timeout=30)
         demo.wait_for("start")
-        assert caller.generate(limits=IMPATIENT).seed == 7
+        assert caller.generate(limits=replace(LIMITS, timeout_s=2)).seed == 7
         assert foreign.result().ok
     assert demo.log()["counts"].get("interrupt") is None
 
@@ -78,8 +78,8 @@ def test_gives_up_a_silent_generation_and_ends_it(
 
 
 def test_has_more_patience_while_a_model_loads(demo: DemoForge, caller: Caller) -> None:
-    demo.settings(load_seconds=1.0)
-    assert caller.generate(limits=replace(LIMITS, timeout_s=0.4)).seed == 7
+    demo.settings(load_seconds=2.5)
+    assert caller.generate(limits=replace(LIMITS, timeout_s=1.5)).seed == 7
     demo.order("POST", "restart")
     failure = caller.failure(limits=replace(LIMITS, load_timeout_s=0.4))
     assert failure.kind is Kind.TIMEOUT
