@@ -114,7 +114,14 @@ def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 def still_alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Return those that run; a zombie that nobody reaps does not."""
-    return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in processes if _runs(process)]
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:  # it ended between the two questions
+        return False
 
 
 def _says(process: psutil.Process, words: tuple[str, ...]) -> bool:

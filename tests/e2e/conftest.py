@@ -31,19 +31,12 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def running_server() -> Iterator[MockServer]:
-    """The stand-in for the whole run."""
+@pytest.fixture
+def server() -> Iterator[MockServer]:
+    """A stand-in of the test's own: what the page before sent late reaches nobody."""
     server = MockServer()
     yield server
     server.close()
-
-
-@pytest.fixture
-def server(running_server: MockServer) -> MockServer:
-    """The stand-in, as new."""
-    running_server.reset()
-    return running_server
 
 
 @pytest.fixture

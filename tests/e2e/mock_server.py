@@ -57,7 +57,7 @@ class MockServer:
         self._server: BaseWSGIServer = make_server("127.0.0.1", 0, _app(self), threaded=True, request_handler=_Silent)
         self._server.daemon_threads = True  # type: ignore[attr-defined]  # of the threaded subclass
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -65,14 +65,6 @@ class MockServer:
         self.close_sockets(1012)
         self._server.shutdown()
         self._server.server_close()
-
-    def reset(self) -> None:
-        """Forget everything; for the next test."""
-        self.close_sockets(1012)
-        self.world = World()
-        self.trouble = Trouble()
-        self.demo = True
-        self.dist = mock_pictures.DIST
 
     def close_sockets(self, code: int) -> None:
         """Close every open socket with `code`."""

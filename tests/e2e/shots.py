@@ -38,22 +38,20 @@ def main(wanted: list[str]) -> int:
         return 1
     Quality.divisor = 1
     FOLDER.mkdir(exist_ok=True)
-    server = MockServer()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         for name in SCENES:
             if not wanted or any(part in name for part in wanted):
-                take(browser, server, name)
+                take(browser, name)
         browser.close()
-    server.close()
     print(FOLDER)
     return 0
 
 
-def take(browser: Browser, server: MockServer, name: str) -> None:
+def take(browser: Browser, name: str) -> None:
     """Show one state in every view."""
     for view, viewport, locale, scheme in VIEWS:
-        server.reset()
+        server = MockServer()
         mobile = viewport is MOBILE
         context = browser.new_context(
             viewport=viewport, locale=locale, color_scheme=scheme, is_mobile=mobile, has_touch=mobile
@@ -63,6 +61,7 @@ def take(browser: Browser, server: MockServer, name: str) -> None:
         page.wait_for_timeout(400)  # let what fades in finish; a picture for people, not a test
         page.screenshot(path=FOLDER / f"{name}.{view}.png")
         context.close()
+        server.close()
 
 
 if __name__ == "__main__":
