@@ -1,9 +1,9 @@
 """What the relay asks of the application: snapshots, the line, and what changed since."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from api.relay.ports import LineView, Place
+from api.relay.ports import Addressed, LineView, Place
 from shared.domain import events
 from shared.domain.identity import Identity
 from shared.live import LiveViews
@@ -14,6 +14,8 @@ RECENT_S = 60.0
 MOST_JOBS = 200
 #: transactions that took a lower number but committed later are seen again for so long
 LATE_S = 10.0
+#: changed jobs are read so many at a time
+READ_AT_ONCE = 100
 
 
 class StoreFeed:
@@ -44,14 +46,23 @@ class StoreFeed:
         ]
         return LineView(self._live.totals().view(), places)
 
-    def changes_since(self, seq: int) -> tuple[int, list[tuple[frozenset[str], dict[str, Any]]]]:
-        """Return the newest number and an event for each job that changed after `seq`, or committed late before it."""
+    def changes_since(self, seq: int) -> tuple[int, Iterator[Addressed]]:
+        """Return the newest number and an event for each job that changed after `seq`, or committed late before it.
+
+        The events are read as they are taken, a few at a time: thousands of jobs are never held at once. What was not
+        taken to its end is told again.
+        """
         late = self._store.changed_lately(seq, within_s=LATE_S)
         fresh = self._store.changed_since(seq)
-        unseen = [job for job in late if self._seen.get(job.job_id) != job.change_seq]
-        self._seen = {job.job_id: job.change_seq for job in (*late, *fresh)}
-        told = [(job.audience, events.image_progress(self._live.view(job))) for job in (*unseen, *fresh)]
-        return max((job.change_seq for job in fresh), default=seq), told
+        unseen = [mark.job_id for mark in late if self._seen.get(mark.job_id) != mark.change_seq]
+        told = self._told([*unseen, *(mark.job_id for mark in fresh)], dict([*late, *fresh]))
+        return max((mark.change_seq for mark in fresh), default=seq), told
+
+    def _told(self, job_ids: list[str], seen: dict[str, int]) -> Iterator[Addressed]:
+        for start in range(0, len(job_ids), READ_AT_ONCE):
+            for job in self._store.jobs_by_id(job_ids[start : start + READ_AT_ONCE]):
+                yield job.audience, events.image_progress(self._live.view(job))
+        self._seen = seen
 
     def latest_seq(self) -> int:
         """Return the newest number of the sequence of changes."""

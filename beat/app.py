@@ -7,10 +7,9 @@ that nobody took before the next one is rung expires.
 from pathlib import Path
 
 from celery import Celery, signals
-from celery.worker.consumer.mingle import Mingle
 
 from beat.tasks import add_tasks
-from shared import logs, queues, unacknowledged
+from shared import logs, prefork, queues, unacknowledged
 from shared.settings import Settings
 
 settings = Settings.from_env()
@@ -20,8 +19,7 @@ RETENTION_EVERY_S = 600.0
 #: two, so that a long retention does not keep a dead worker's job waiting
 CONCURRENCY = 2
 
-#: Mingle has every start wait a second for the clocks and revoked tasks of other workers; we use neither.
-Mingle.compatible_transports = frozenset()
+prefork.prepare()
 
 
 def _every(task: str, seconds: float) -> dict[str, object]:

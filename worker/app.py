@@ -11,9 +11,8 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.apps.worker import safe_say
-from celery.worker.consumer.mingle import Mingle
 
-from shared import logs, queues, unacknowledged
+from shared import logs, prefork, queues, unacknowledged
 from shared.settings import Settings
 from worker import stopping
 from worker.composition import of_this_process
@@ -21,8 +20,7 @@ from worker.tasks import add_tasks
 
 settings = Settings.from_env()
 
-#: Mingle has every start wait a second for the clocks and revoked tasks of other workers; we use neither.
-Mingle.compatible_transports = frozenset()
+prefork.prepare()
 
 #: the node name, learned in the parent before it forks
 _node = {"name": "gpu"}

@@ -45,8 +45,9 @@ class Sweep:
         if self._seq is None:
             self._seq = self._feed.latest_seq()
             return 0
-        self._seq, changes = self._feed.changes_since(self._seq)
+        seq, changes = self._feed.changes_since(self._seq)
         news = self._dispatcher.swept(changes)
+        self._seq = seq  # not before all were dispatched: what broke in the middle is read again
         if news:
             self._news.set()
         return news

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Text, func, literal, select, tuple_, union
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
@@ -49,6 +49,16 @@ class Duration:
     load_s: float
 
 
+class Changed(NamedTuple):
+    """That a job changed: its number in the sequence of changes."""
+
+    job_id: str
+    change_seq: int
+
+
+_MARK = (jobs.c.job_id, jobs.c.change_seq)
+
+
 class Reading(Connected):
     """Reads; none of them changes anything."""
 
@@ -58,8 +68,8 @@ class Reading(Connected):
         return found[0] if found else None
 
     def jobs_by_id(self, job_ids: Sequence[str]) -> list[Job]:
-        """Return those of the jobs that exist, in no order."""
-        return self._jobs(select(jobs).where(jobs.c.job_id.in_(job_ids)))
+        """Return those of the jobs that exist, the earliest change first."""
+        return self._jobs(select(jobs).where(jobs.c.job_id.in_(job_ids)).order_by(jobs.c.change_seq))
 
     def job_for(self, job_id: str, identity: Identity) -> Job | None:
         """Return one job if `identity` may see it."""
@@ -182,19 +192,23 @@ class Reading(Connected):
         with self._single() as connection:
             return int(connection.execute(select(func.max(jobs.c.change_seq))).scalar() or 0)
 
-    def changed_since(self, change_seq: int, limit: int = 2000) -> list[Job]:
-        """Return jobs changed after `change_seq`, the earliest change first."""
+    def changed_since(self, change_seq: int, limit: int = 2000) -> list[Changed]:
+        """Return which jobs changed after `change_seq`, the earliest change first."""
         later = jobs.c.change_seq > change_seq
-        return self._jobs(select(jobs).where(later).order_by(jobs.c.change_seq).limit(limit))
+        return self._changed(select(*_MARK).where(later).order_by(jobs.c.change_seq).limit(limit))
 
-    def changed_lately(self, change_seq: int, *, within_s: float, limit: int = 2000) -> list[Job]:
-        """Return jobs changed at or shortly before `change_seq`, within `within_s` seconds, the latest change first.
+    def changed_lately(self, change_seq: int, *, within_s: float, limit: int = 2000) -> list[Changed]:
+        """Return which jobs changed at or shortly before `change_seq`, within `within_s` seconds, the latest first.
 
         Among them are those whose transaction took a lower number but committed later.
         """
         recent = jobs.c.updated_at > func.clock_timestamp() - literal(timedelta(seconds=within_s))
         near = jobs.c.change_seq.between(change_seq - LATE_CHANGES, change_seq)
-        return self._jobs(select(jobs).where(near & recent).order_by(jobs.c.change_seq.desc()).limit(limit))
+        return self._changed(select(*_MARK).where(near & recent).order_by(jobs.c.change_seq.desc()).limit(limit))
+
+    def _changed(self, query: Select[Any]) -> list[Changed]:
+        with self._single() as connection:
+            return [Changed(row.job_id, row.change_seq) for row in connection.execute(query)]
 
     def _jobs(self, query: Select[Any]) -> list[Job]:
         with self._single() as connection:

@@ -1,14 +1,17 @@
 """What the relay's sweep is told: every change once, also one whose transaction committed late."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import create_engine, text
 
-from api.feed import StoreFeed
+from api.feed import READ_AT_ONCE, StoreFeed
+from api.relay.ports import Addressed
 from shared.foundation import Foundation
 from shared.settings import Settings
-from shared.store import Store
+from shared.store import Store, StoreUnavailable
 from shared.store.connected import driver_url
 from tests.builders import stored_job
 
@@ -25,7 +28,7 @@ def feed(database_url: str, redis_url: str) -> Iterator[StoreFeed]:
     base.store.close()
 
 
-def job_ids(told: list[tuple[frozenset[str], dict[str, dict[str, str]]]]) -> list[str]:
+def job_ids(told: Iterable[Addressed]) -> list[str]:
     """Return whose events these are."""
     return [event["job"]["job_id"] for _, event in told]
 
@@ -34,7 +37,8 @@ def test_every_change_is_told_once(store: Store, feed: StoreFeed) -> None:
     first = stored_job(store)
     seq, told = feed.changes_since(0)
     assert job_ids(told) == [first.job_id]
-    assert feed.changes_since(seq) == (seq, [])
+    again, told = feed.changes_since(seq)
+    assert (again, job_ids(told)) == (seq, [])
     second = stored_job(store)
     later, told = feed.changes_since(seq)
     assert later > seq and job_ids(told) == [second.job_id]
@@ -44,7 +48,8 @@ def test_a_change_that_took_its_number_before_and_committed_after_is_told(
     store: Store, feed: StoreFeed, database_url: str
 ) -> None:
     slow, quick = stored_job(store), stored_job(store)
-    seq, _ = feed.changes_since(0)
+    seq, told = feed.changes_since(0)
+    assert job_ids(told) == [slow.job_id, quick.job_id]
     engine = create_engine(driver_url(database_url))
     with engine.connect() as late:
         late.execute(TOUCH, {"job_id": slow.job_id})
@@ -54,5 +59,19 @@ def test_a_change_that_took_its_number_before_and_committed_after_is_told(
         assert job_ids(told) == [quick.job_id]
         late.commit()
     assert job_ids(feed.changes_since(seq)[1]) == [slow.job_id]
-    assert feed.changes_since(seq)[1] == []
+    assert job_ids(feed.changes_since(seq)[1]) == []
     engine.dispose()
+
+
+def test_a_look_that_broke_in_the_middle_tells_all_of_it_again(
+    store: Store, feed: StoreFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seq, _ = feed.changes_since(0)
+    made = [stored_job(store).job_id for _ in range(READ_AT_ONCE + 1)]
+    _, told = feed.changes_since(seq)
+    assert job_ids(islice(told, READ_AT_ONCE)) == made[:-1]
+    with monkeypatch.context() as broken:
+        broken.setattr(feed, "_store", Mock(jobs_by_id=Mock(side_effect=StoreUnavailable)))
+        with pytest.raises(StoreUnavailable):
+            next(told)
+    assert job_ids(feed.changes_since(seq)[1]) == made
