@@ -38,7 +38,8 @@ class Machine:
         self.changed = threading.Condition()
         self.faults, self.gate = Faults(), Gate(self.changed)
         self.state = State()
-        self.started_at = 0.0
+        #: monotonic moments at which the running generation took the lock, and the one before gave it back
+        self.started_at = self.free_since = 0.0
         self.model, self.loaded, self.poisoned = MODELS[0], "", ""
         self.pending: dict[str, float] = {}
         self.current_task: str | None = None
@@ -145,6 +146,7 @@ class Machine:
             if epoch == self.epoch:
                 self.state.job, self.state.job_count = "", 0
             self.picture = None
+            self.free_since = time.monotonic()
 
     def _stopped_early(self, generation: Generation) -> bool:
         wanted = (generation.request.n_iter or 1) * (generation.request.batch_size or 1)

@@ -90,7 +90,7 @@ def _one_image(machine: Machine, generation: Generation, epoch: int, number: int
         if state.job_count > 1:
             state.job = f"Batch {number + 1} out of {state.job_count}"
     pictures = _pictures(machine, generation, number)
-    began = time.monotonic()
+    began = time.monotonic() - (0.0 if number else _already_spent_s(machine, generation))
     state.sampling_steps = steps
     for step in range(steps):
         state.sampling_step = step
@@ -135,6 +135,13 @@ def _pace(machine: Machine, generation: Generation, steps: int) -> float:
         return generation.fault.step_seconds
     whole = machine.pace.job_seconds
     return machine.pace.step_seconds if whole is None else whole / steps
+
+
+def _already_spent_s(machine: Machine, generation: Generation) -> float:
+    """Return what the reading of the request took of a job whose whole length is set."""
+    if machine.pace.job_seconds is None:
+        return 0.0
+    return machine.started_at - max(generation.began, machine.free_since)
 
 
 def _pictures(machine: Machine, generation: Generation, number: int) -> list[Picture]:

@@ -40,6 +40,7 @@ class Pace:
 
     step_seconds: float = 0.15
     load_seconds: float = 0.6
+    #: from the first byte of a request (or the end of the one before) to the last step; instead of step_seconds
     job_seconds: float | None = None
     payload: Payload = "painted"
 

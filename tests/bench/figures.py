@@ -25,8 +25,10 @@ DEPTHS = (10, 1_000, 10_000, 100_000)
 
 
 def warm_up(stage: Stage, count: int = 100) -> None:
-    """Let every process do what it does at its first jobs only."""
+    """Let every process do what it does at its first jobs only, and open the connections that it keeps."""
     stage.forge.settings(job_seconds=0.01, payload="noise")
+    submissions_per_s(stage.url, connections=16, seconds=1)
+    stage.empty()
     stage.deepen(count)
     stage.resume()
     stage.forge.order("GET", f"log?event=answered&count={count}&wait=120")
