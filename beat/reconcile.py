@@ -15,6 +15,9 @@ from shared.line_index import score
 
 log = logging.getLogger(__name__)
 
+#: a line that Redis lost may be long: so many of its jobs are read at a time
+AT_ONCE = 500
+
 
 def reconcile(duties: Duties) -> int:
     """Mend what differs; return how many repairs were made."""
@@ -35,12 +38,17 @@ def _mend_index(duties: Duties) -> int:
     wrong = [job_id for job_id in found.keys() | line.keys() if found.get(job_id) != line.get(job_id)]
     if not wrong:
         return 0
-    jobs = duties.store.jobs_by_id(wrong)
-    duties.index.note(jobs)
-    duties.index.drop(set(wrong) - {job.job_id for job in jobs})
+    for start in range(0, len(wrong), AT_ONCE):
+        _note_anew(duties, wrong[start : start + AT_ONCE])
     duties.announcer.line_moved()
     log.info("the line's index differed in %d place(s)", len(wrong))
     return len(wrong)
+
+
+def _note_anew(duties: Duties, job_ids: list[str]) -> None:
+    jobs = duties.store.jobs_by_id(job_ids)
+    duties.index.note(jobs)
+    duties.index.drop(set(job_ids) - {job.job_id for job in jobs})
 
 
 def _mend_epoch(duties: Duties) -> int:

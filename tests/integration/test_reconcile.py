@@ -12,7 +12,11 @@ from shared.store import Store
 from tests.builders import stored_job
 
 
-def test_what_redis_lost_is_built_anew_and_a_second_look_finds_nothing(duties: Duties, store: Store) -> None:
+@pytest.mark.parametrize("at_once", [500, 2])
+def test_what_redis_lost_is_built_anew_and_a_second_look_finds_nothing(
+    duties: Duties, store: Store, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("beat.reconcile.AT_ONCE", at_once)
     jobs = [stored_job(store) for _ in range(5)]
     assert duties.index.job_ids() is None
     assert reconcile(duties) > 0
