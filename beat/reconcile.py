@@ -11,6 +11,7 @@ from uuid import uuid4
 from redis.exceptions import RedisError
 
 from beat.duties import Duties
+from shared import heap
 from shared.line_index import score
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ def reconcile(duties: Duties) -> int:
         except RedisError as error:
             log.warning("nothing to reconcile with: %s", error)
             return 0
+        finally:
+            heap.give_back()
 
 
 def _mend_index(duties: Duties) -> int:

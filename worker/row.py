@@ -12,8 +12,8 @@ import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from shared import heap
 from shared.store import StoreUnavailable
-from worker import heap
 from worker.attempt import Attempt
 from worker.reporter import Reporter
 from worker.takeover import Takeover

@@ -9,7 +9,6 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-import psutil
 from websocket import WebSocket, create_connection
 
 from shared.store import Claimant
@@ -131,24 +130,29 @@ def claims(stage: Stage, count: int) -> list[float]:
     return took
 
 
-def memory(stage: Stage, results: Results, before: dict[str, float]) -> None:
-    """How much each process has grown since `before`, by all the jobs submitted and drawn meanwhile."""
+def memory(stage: Stage, results: Results, before: dict[str, list[float]]) -> None:
+    """How much the processes have grown since `before`, by all the jobs submitted and drawn meanwhile."""
     for name, now in resident_mb(stage).items():
-        if name in before:
-            results.add(Figure(f"memory of {name}, after over before", "×", now / before[name], goal=1.1))
-            results.note(f"{name}: {before[name]:.0f} MB, then {now:.0f} MB")
+        if len(now) == len(before.get(name, [])):
+            grown = max(after / was for after, was in zip(now, before[name], strict=True))
+            results.add(Figure(f"memory of {name}, after over before", "×", grown, goal=1.1))
+            results.note(f"{name}: {_in_mb(before[name])} MB, then {_in_mb(now)} MB")
 
 
-def resident_mb(stage: Stage) -> dict[str, float]:
-    """Return the resident memory of our own processes with their children, by what they are."""
-    found: dict[str, float] = {}
+def resident_mb(stage: Stage) -> dict[str, list[float]]:
+    """Return the resident memory (RSS) of our own processes, parents before their children, by what they are."""
+    found: dict[str, list[float]] = {}
     for child in stage.stack.up().children():
         words = " ".join(child.cmdline())
         name = next((role for text, role in ROLES.items() if text in words), None)
         if name:
             family = [child, *child.children(recursive=True)]
-            found[name] = sum(_private_mb(process) for process in family)
+            found[name] = [process.memory_info().rss / 2**20 for process in family]
     return found
+
+
+def _in_mb(family: list[float]) -> str:
+    return " + ".join(f"{mb:.0f}" for mb in family)
 
 
 def timed(call: Callable[[], object], count: int) -> list[float]:
@@ -201,7 +205,3 @@ def busy(stage: Stage) -> Iterator[None]:
     finally:
         stage.store.pause()
         stage.forge.open_gate()
-
-
-def _private_mb(process: psutil.Process) -> float:
-    return float(process.memory_full_info().uss) / 2**20

@@ -5,7 +5,7 @@ import ctypes
 import psutil
 import pytest
 
-from worker import heap
+from shared import heap
 
 BLOCK = 100_000
 BLOCKS = 400
