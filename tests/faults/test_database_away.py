@@ -17,7 +17,6 @@ def test_a_picture_drawn_while_the_database_is_away_is_kept_and_written_when_it_
     (job_id,) = stack.submit_many(1)
     stack.running(job_id)
     stack.postgres.kill()
-    refused_in_time(stack)
     (end,) = stack.forge.wait_for("end", task=f"{job_id}-1-1")
     assert end["outcome"] == "complete"
     stack.postgres.start()
@@ -26,6 +25,13 @@ def test_a_picture_drawn_while_the_database_is_away_is_kept_and_written_when_it_
     assert stack.job(job_id).attempt == 1
     assert len(stack.seen("arrive")) == 1
     stack.assert_clean([job_id])
+
+
+def test_a_submission_while_the_database_is_away_is_refused_in_time(stack: Stack) -> None:
+    stack.postgres.kill()
+    refused_in_time(stack)
+    stack.postgres.start()
+    stack.wait_all([stack.submit()])
 
 
 def test_a_worker_that_could_not_renew_its_lease_stops_forge_and_starts_again(stack: Stack) -> None:

@@ -54,7 +54,7 @@ def test_a_killed_workers_job_goes_to_another_gpu_when_the_lease_runs_out(stack:
 
 
 def test_a_frozen_worker_loses_its_job_and_its_late_result_is_thrown_away(stack: Stack) -> None:
-    stack.forge.settings(job_seconds=7)
+    stack.forge.shut_gate(0)
     (first,) = jobs = stack.submit_many(1)
     stack.running(first)
     frozen = stack.parts["gpu1"].child()
@@ -62,6 +62,7 @@ def test_a_frozen_worker_loses_its_job_and_its_late_result_is_thrown_away(stack:
         frozen.suspend()
         with stack.stopwatch("3 child frozen: done by another", within_s=RERUN_S + MARGIN_S):
             stack.wait_all(jobs)
+        stack.forge.open_gate()
         stack.forge.wait_for("end", task=f"{first}-1-1")
         frozen.resume()
         wait_for(lambda: stack.parts["gpu1"].said("is given up"), what="the stale attempt to be discarded")

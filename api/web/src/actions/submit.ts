@@ -122,12 +122,13 @@ function refused(turn: PendingTurn, error: ApiError): void {
     composer.setDraft(turn.request.prompt);
   }
   if (UNCERTAIN.has(error.code)) return;
-  composer.setNotice({ code: error.code, said: error.said, faults: error.faults, since: Date.now(), until: waitUntil(error) });
+  const since = Date.now();
+  composer.setNotice({ code: error.code, said: error.said, faults: error.faults, since, until: waitUntil(error, since) });
 }
 
-function waitUntil({ status, extra }: ApiError): number | null {
+function waitUntil({ status, extra }: ApiError, since: number): number | null {
   if (status !== 429 && status !== 503) return null;
-  return Date.now() + (extra.retryAfterS ?? DEFAULT_WAIT_S) * 1000;
+  return since + (extra.retryAfterS ?? DEFAULT_WAIT_S) * 1000;
 }
 
 const REQUESTABLE = [
