@@ -27,13 +27,6 @@ def test_a_picture_drawn_while_the_database_is_away_is_kept_and_written_when_it_
     stack.assert_clean([job_id])
 
 
-def test_a_submission_while_the_database_is_away_is_refused_in_time(stack: Stack) -> None:
-    stack.postgres.kill()
-    refused_in_time(stack)
-    stack.postgres.start()
-    stack.wait_all([stack.submit()])
-
-
 def test_a_worker_that_could_not_renew_its_lease_stops_forge_and_starts_again(stack: Stack) -> None:
     stack.forge.settings(job_seconds=30)
     first, *others = jobs = stack.submit_many(3)
@@ -41,6 +34,7 @@ def test_a_worker_that_could_not_renew_its_lease_stops_forge_and_starts_again(st
     stack.postgres.kill()
     with stack.stopwatch("9 database away: Forge stopped by the worker itself", within_s=LEASE_S + 1):
         stack.forge.wait_for("interrupt", task=f"{first}-1-1")
+    refused_in_time(stack)
     stack.forge.settings(job_seconds=0.1)
     stack.postgres.start()
     with stack.stopwatch("9 database back after more than a lease: all drawn", within_s=LEASE_S + RESCUE_S + MARGIN_S):
