@@ -133,10 +133,11 @@ def claims(stage: Stage, count: int) -> list[float]:
 def memory(stage: Stage, results: Results, before: dict[str, list[float]]) -> None:
     """How much the processes have grown since `before`, by all the jobs submitted and drawn meanwhile."""
     for name, now in resident_mb(stage).items():
-        if len(now) == len(before.get(name, [])):
-            grown = max(after / was for after, was in zip(now, before[name], strict=True))
-            results.add(Figure(f"memory of {name}, after over before", "×", grown, goal=1.1))
-            results.note(f"{name}: {_in_mb(before[name])} MB, then {_in_mb(now)} MB")
+        was = before.get(name, [])
+        grown = max((after / each for after, each in zip(now, was, strict=False)), default=0.0)
+        same = len(now) == len(was)  # a process that came or went cannot be compared
+        results.add(Figure(f"memory of {name}, after over before", "×", grown if same else float("inf"), goal=1.1))
+        results.note(f"{name}: {_in_mb(was)} MB, then {_in_mb(now)} MB")
 
 
 def resident_mb(stage: Stage) -> dict[str, list[float]]:
