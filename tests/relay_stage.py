@@ -97,6 +97,7 @@ class RelayStage:
         self.session = Session(Link(WithoutTcp(ours), Protocol(ConnectionType.SERVER)), self.room)
         self._ours = ours
         self._protocol = Protocol(ConnectionType.CLIENT)
+        self._pieces: list[str] = []
 
     def publish(self, job: dict[str, Any]) -> None:
         """Let an event arrive from Redis."""
@@ -106,7 +107,6 @@ class RelayStage:
         """Return the events that have come, without waiting for more."""
         self.browser.settimeout(0)
         found: list[Any] = []
-        pieces: list[str] = []
         while True:
             try:
                 data = self.browser.recv(65536)
@@ -115,10 +115,10 @@ class RelayStage:
             self._protocol.receive_data(data)
             for event in self._protocol.events():
                 if isinstance(event, TextMessage):
-                    pieces.append(event.data)
+                    self._pieces.append(event.data)
                     if event.message_finished:
-                        found.append(json.loads("".join(pieces)))
-                        pieces = []
+                        found.append(json.loads("".join(self._pieces)))
+                        self._pieces = []
                 elif not isinstance(event, Ping):
                     found.append(event)
             gevent.sleep(0)

@@ -1,7 +1,7 @@
 """One event to every socket it is for, framed once; one that was overtaken on its way is dropped once for all."""
 
 from collections.abc import Iterable
-from time import perf_counter
+from time import monotonic, perf_counter
 
 import gevent
 
@@ -14,9 +14,12 @@ from shared.domain.events import to_json
 
 #: after so many sockets the others of this process get a turn
 YIELD_EVERY = 256
-#: a sweep may bring thousands of changes of one user: so many at a time, or who reads well would be found too slow
-SWEPT_AT_ONCE = 16
+#: a sweep may bring thousands of changes of one user. It goes no faster than they are read, or who reads well would be
+#: found too slow; but in all it waits no longer than this, for the others' changes wait with it
+SWEPT_PATIENCE_S = 2.0
 SWEPT_PAUSE_S = 0.005
+#: after so many changes the others of this process get a turn
+SWEPT_AT_ONCE = 16
 
 
 class Dispatcher:
@@ -37,15 +40,26 @@ class Dispatcher:
     def swept(self, changes: Iterable[Addressed]) -> int:
         """Deliver what the subscription did not bring; returns how many that were."""
         news = 0
+        patience = SWEPT_PATIENCE_S
         for audience, change in changes:
             event = JobEvent(to_json(change))
+            patience -= self._until_read(audience, patience)  # a newer one may pass meanwhile: look at `seen` after it
             if self._room.seen.swept(event.key[1], event.stamp):
                 news += 1
                 self.deliver(self._room.registry.audience(audience), event)
                 if not news % SWEPT_AT_ONCE:
-                    gevent.sleep(SWEPT_PAUSE_S)
+                    gevent.sleep(0)
         EVENTS_SWEPT.inc(news)
         return news
+
+    def _until_read(self, audience: frozenset[str], patience: float) -> float:
+        """Wait until no socket of `audience` is crowded, at most `patience` seconds; returns how long it was."""
+        began = monotonic()
+        while any(session.outbox.crowded for session in self._room.registry.audience(audience)):
+            if monotonic() - began >= patience:
+                break
+            gevent.sleep(SWEPT_PAUSE_S)
+        return monotonic() - began
 
     def deliver(self, sockets: Iterable[Session], message: Message) -> None:
         """Push one message to each of `sockets`, which must be a copy."""

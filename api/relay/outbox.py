@@ -68,6 +68,11 @@ class Outbox:
         #: since when the kernel takes nothing (monotonic seconds), or None
         self.stalled_at: float | None = None
 
+    @property
+    def crowded(self) -> bool:
+        """Whether half of what may wait does: who can choose its pace should go slower."""
+        return bool(self._waiting) and (2 * len(self._waiting) > self._limit or 2 * self._bytes > LIMIT_BYTES)
+
     def push(self, message: Message) -> None:
         """Send `message`, now or when its turn comes."""
         if self._free:
