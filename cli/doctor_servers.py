@@ -7,7 +7,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from cli.doctor_findings import EndOfLook, Finding, Findings, advice, fault, ok
-from shared.store import Store, StoreUnavailable, pending_migrations
+from shared.store import Store, StoreUnavailable
+from shared.store.schema import pending_migrations
 
 POSTGRES, MIGRATIONS, REDIS = "PostgreSQL", "migrations", "Redis"
 

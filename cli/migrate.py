@@ -2,7 +2,7 @@
 
 import click
 
-from shared import store
+from shared.store import schema
 from shared.settings import Settings
 
 
@@ -12,12 +12,12 @@ def migrate() -> None:
     settings = Settings.from_env()
     if settings.database_url is None:
         raise click.ClickException("no database: set DATABASE_URL, or run this while `forgeline up` runs")
-    store.migrate(settings.database_url)
+    schema.migrate(settings.database_url)
 
 
 def must_migrate(database_url: str) -> bool:
     """Tell whether there is anything to do; what cannot be told here, the command itself will tell."""
     try:
-        return bool(store.pending_migrations(database_url))
+        return bool(schema.pending_migrations(database_url))
     except Exception:
         return True

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, settings
 
 from cli.embedded_postgres import EmbeddedPostgres
 from cli.embedded_redis import EmbeddedRedis
-from shared.store import Store, migrate
+from shared.store import Store
+from shared.store.schema import migrate
 from tests import services
 
 #: how long a test's data takes to make says something about the machine only

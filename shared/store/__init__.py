@@ -14,7 +14,6 @@ from shared.store.fleet import Fleet, ForgeLease, LineState, WorkerState
 from shared.store.outbox import Callback, Outbox
 from shared.store.reading import Duration, Reading, Waiting
 from shared.store.rescues import Rescued
-from shared.store.schema import migrate, pending_migrations
 from shared.store.submissions import Caps, NewJob, Submissions, TicketTaken
 from shared.store.taking import Claimant
 from shared.store.threads import Conversation, Message, Threads
@@ -41,8 +40,6 @@ __all__ = [
     "TicketTaken",
     "Waiting",
     "WorkerState",
-    "migrate",
-    "pending_migrations",
 ]
 
 

@@ -12,7 +12,8 @@ from itertools import count
 from statistics import median, quantiles
 
 from shared.domain.jobs import Stage
-from shared.store import Claimant, Store, migrate
+from shared.store import Claimant, Store
+from shared.store.schema import migrate
 from tests import services
 from tests.builders import NO_CAPS, new_job
 

@@ -18,7 +18,8 @@ from cli.embedded_postgres import EmbeddedPostgres
 from cli.embedded_redis import EmbeddedRedis
 from cli.ports import free_port
 from shared import redis_link
-from shared.store import Store, migrate
+from shared.store import Store
+from shared.store.schema import migrate
 from shared.wakeups import Bell
 from tests import services
 from tests.demo_process import DemoForge
