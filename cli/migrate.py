@@ -2,8 +2,8 @@
 
 import click
 
-from shared.store import schema
 from shared.settings import Settings
+from shared.store import schema
 
 
 @click.command()

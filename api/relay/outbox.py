@@ -71,7 +71,7 @@ class Outbox:
     @property
     def crowded(self) -> bool:
         """Whether half of what may wait does: who can choose its pace should go slower."""
-        return bool(self._waiting) and (2 * len(self._waiting) > self._limit or 2 * self._bytes > LIMIT_BYTES)
+        return 2 * len(self._waiting or ()) > self._limit or 2 * self._bytes > LIMIT_BYTES
 
     def push(self, message: Message) -> None:
         """Send `message`, now or when its turn comes."""

@@ -10,9 +10,9 @@ import psycopg2
 import pytest
 
 from cli.embedded_postgres import EmbeddedPostgres, programs
-from shared import store as stores
 from shared.images import open_image_store
 from shared.store import Claimant, Store
+from shared.store.schema import pending_migrations
 from tests.builders import stored_job
 from tests.compose_file import PROGRAMS, ROOT
 from tests.stack import clean_environment
@@ -56,7 +56,7 @@ def test_what_was_kept_comes_back(store: Store, database_url: str, elsewhere: st
     store.complete(claimed.job, image_name=name, params=claimed.job.params)
     run("backup", tmp_path, database_url, here)
     run("restore", tmp_path, elsewhere, there)
-    assert stores.pending_migrations(elsewhere) == []
+    assert pending_migrations(elsewhere) == []
     restored = Store(elsewhere)
     assert restored.job(done.job_id) == store.job(done.job_id)
     assert [job_id for job_id, _, _ in restored.waiting_scores()] == [waiting.job_id]

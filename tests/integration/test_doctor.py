@@ -15,11 +15,11 @@ from cli.doctor import doctor
 from cli.doctor_disk import look_at_disk
 from cli.doctor_findings import Finding, Level
 from cli.doctor_servers import look_at_redis
-from shared import store as stores
 from shared.queues import GPU_QUEUE, MAINTENANCE_QUEUE
 from shared.redis_keys import LINE
 from shared.settings import Settings
 from shared.store import Store
+from shared.store.schema import migrate
 from tests.builders import ALICE, stored_job
 from tests.patient import Patient, canned_forge
 
@@ -150,7 +150,7 @@ def test_a_missing_migration_is_found(patient: Patient) -> None:
     patient.given["DATABASE_URL"] = patient.given["DATABASE_URL"].rpartition("/")[0] + "/empty"
     found = wrong(patient.findings())
     assert any(part == "migrations" and "0001" in told and "forgeline migrate" in mend for part, told, mend in found)
-    stores.migrate(patient.given["DATABASE_URL"])
+    migrate(patient.given["DATABASE_URL"])
     assert not [one for one in wrong(patient.findings()) if one[0] == "migrations"]
 
 
