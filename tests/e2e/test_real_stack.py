@@ -36,6 +36,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, forge: DemoForge) -> Iterato
         "JWT_SECRET": SECRET,
         "FORGE_URL": forge.url,
         "PROGRESS_POLL_S": "0.05",
+        "PROGRESS_STEP": "1",  # whatever step is seen before the gate, the one that is held there is told
         "PREVIEWS": "on",
         "SHUTDOWN_GRACE_S": "2",
         "BREAKER_RESET_S": "1",

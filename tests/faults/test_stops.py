@@ -2,6 +2,7 @@
 
 import os
 import signal
+from http.client import HTTPConnection
 
 import pytest
 
@@ -88,9 +89,13 @@ def test_an_api_that_is_stopped_finishes_its_requests(stack: Stack) -> None:
     stack.forge.settings(job_seconds=2)
     job_id = stack.submit()
     stack.running(job_id)
-    asked = stack.elsewhere(lambda: stack.http.get(stack.url(f"/image/job/{job_id}/status?wait=3"), timeout=20))
-    wait_for(asked.running)
-    stack.parts["api"].signal(signal.SIGTERM)
-    assert asked.result(20).status_code == 200
-    assert stack.parts["api"].wait() == 0
+    api, asked = stack.parts["api"], HTTPConnection("127.0.0.1", stack.port, timeout=20)
+    asked.request("GET", f"/image/job/{job_id}/status?wait=3")
+    port, server = asked.sock.getsockname()[1], api.child()
+    taken = lambda: port in {one.raddr.port for one in server.net_connections("tcp") if one.raddr}  # noqa: E731
+    wait_for(taken, what="the API to take the connection")
+    api.signal(signal.SIGTERM)
+    assert asked.getresponse().status == 200
+    asked.close()
+    assert api.wait() == 0
     stack.wait_all([job_id])
