@@ -95,6 +95,8 @@ class Relay:
         """Close every socket with 1012, spread over at most `window_s`; new ones are closed at once."""
         self.draining.set()
         self._spread(window_s, lambda session: session.connection.close(RESTART))
+        if self.room.seats is not None:
+            self.room.seats.give_all_back()
 
     def _begin(self, session: Session, who: Identity | Close | None) -> None:
         if self.draining.is_set():

@@ -73,6 +73,15 @@ class Seats:
             self._given_back.append((user_id, seat))
             self._changed.set()
 
+    def give_all_back(self) -> None:
+        """Free every seat at once: this process ends, and whoever it sends away should find room at another."""
+        for seat in tuple(self._taken):
+            self.give_back(seat)
+        try:
+            self._free()
+        except RedisError as error:
+            log.warning("seats were not given back, and run out: %s", error)
+
     def run(self) -> None:
         """Keep the seats for ever; a greenlet's body."""
         while True:

@@ -112,6 +112,8 @@ def test_several_processes_serve_one_port_and_all_their_sockets(redis: EmbeddedR
         for ws in sockets:
             cut(ws)
         assert server.process.wait(WITHIN_S) == 0
+        with redis_client.Redis.from_url(redis.url) as admin:
+            assert not admin.zcard("forgeline:sockets:42"), "seats outlived their process"
         backstage.close()
 
 
