@@ -1,5 +1,6 @@
 """Fixtures for every suite: real servers on ports of their own, empty at the start of each test."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,12 @@ from tests import services
 #: how long a test's data takes to make says something about the machine only
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """SIGTERM ends a run as Ctrl-C does, its servers too; what runs beside another suite hears no Ctrl-C."""
+    if not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
