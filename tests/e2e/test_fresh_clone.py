@@ -1,21 +1,25 @@
 """A newcomer's way: a fresh clone in a folder with a space, nothing exported, the README's commands as they stand."""
 
 import re
-import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+import requests
 from PIL import Image
+from playwright.sync_api import Browser
 
 from cli.ports import free_port
-from tests.stack import Stack, clean_environment
+from tests.stack import Stack, clean_environment, still_alive
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+#: where the README's server listens
+SAID = "127.0.0.1:8000"
 
 pytestmark = pytest.mark.timeout(420)
 
@@ -69,9 +73,33 @@ def test_the_readmes_own_commands_work_as_they_stand(clone: Path, running: Stack
     assert list(clone.glob("*.png"))
 
 
-def test_a_sigterm_to_make_leaves_nothing(clone: Path, running: Stack) -> None:
-    running.process.send_signal(signal.SIGTERM)
-    running.process.wait(30)
+def test_a_page_that_does_as_the_readme_says_follows_its_job(browser: Browser, running: Stack) -> None:
+    (example,) = re.findall(r"^```js\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    assert SAID in example
+    page = browser.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(f"{running.url}/docs")  # of this server, and without a socket of its own
+    page.evaluate(example.replace(SAID, running.url.removeprefix("http://")) + "window.socket = socket;")
+    wait_for(lambda: page.evaluate("window.socket.readyState") == 1, what="an open socket")
+    answer = requests.post(f"{running.url}/image/generate", json={"prompt": "a lighthouse", "steps": 4}, timeout=10)
+    assert answer.status_code == 202
+
+    def complete() -> bool:
+        page.wait_for_timeout(20)  # Playwright hears the console only while it is asked something
+        return "complete 100 0" in said
+
+    wait_for(complete, timeout_s=60, what=f"the end in {said}")
+    assert said[0] == "queued 0 1"
+    assert all(re.fullmatch(r"(queued|processing|complete) \d+ \d+", line) for line in said), said
+    page.close()
+
+
+def test_a_sigterm_to_make_leaves_nothing_within_its_time(clone: Path, running: Stack) -> None:
+    family, told_at = running.family(), time.monotonic()
+    running.stop()
+    assert not still_alive(family)
+    assert time.monotonic() - told_at <= 12
     wait_for(lambda: not processes_of(clone), what=f"an end of {processes_of(clone)}")
 
 

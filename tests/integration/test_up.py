@@ -8,7 +8,6 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,17 +152,6 @@ def test_a_stop_or_a_kill_leaves_nothing_but_the_data(folder: Path, stack: Stack
         with_it = again.family()
         again.process.kill()
         wait_for(lambda: not still_alive(with_it), timeout_s=15, what="the children of a killed up to go")
-
-
-def test_sigterm_to_make_stops_everything_within_its_time(tmp_path: Path) -> None:
-    settings = {"DATA_DIR": str(tmp_path / "in a space"), "PORT": str(free_port()), **SHORT}
-    with Stack(["make", "--no-print-directory", "run"], settings, cwd=ROOT) as stack:
-        stack.wait_ready()
-        family = stack.family()
-        started = time.monotonic()
-        stack.stop()
-        assert not still_alive(family)
-        assert time.monotonic() - started <= 2 + 10
 
 
 def test_ctrl_c_in_a_terminal_stops_everything(tmp_path: Path) -> None:
