@@ -6,7 +6,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 
+import psutil
 import requests
 
 from cli.ports import free_port
@@ -49,6 +51,21 @@ def api_server(database_url: str, redis_url: str, **settings: str) -> Iterator[A
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def asking(api_pid: int, port: int, path: str, **headers: str) -> HTTPConnection:
+    """Ask, and return the connection once a process of that API has taken it; its answer is still to be read."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=35)
+    connection.request("GET", path, headers=headers)
+    ours = connection.sock.getsockname()[1]
+    wait_for(lambda: ours in _peers_of(api_pid), what="the API to take the connection")
+    return connection
+
+
+def _peers_of(api_pid: int) -> set[int]:
+    """Return the ports at the other end of what the API's processes have accepted."""
+    found = (one for child in psutil.Process(api_pid).children() for one in child.net_connections("tcp"))
+    return {one.raddr.port for one in found if one.raddr}
 
 
 def _is_ready(server: ApiServer) -> bool:

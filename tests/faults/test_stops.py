@@ -2,11 +2,11 @@
 
 import os
 import signal
-from http.client import HTTPConnection
 
 import pytest
 
 from shared.domain.jobs import Status
+from tests.api_server import asking
 from tests.faults.stack import MARGIN_S, Stack
 from tests.waiting import wait_for
 
@@ -89,11 +89,8 @@ def test_an_api_that_is_stopped_finishes_its_requests(stack: Stack) -> None:
     stack.forge.settings(job_seconds=2)
     job_id = stack.submit()
     stack.running(job_id)
-    api, asked = stack.parts["api"], HTTPConnection("127.0.0.1", stack.port, timeout=20)
-    asked.request("GET", f"/image/job/{job_id}/status?wait=3")
-    port, server = asked.sock.getsockname()[1], api.child()
-    taken = lambda: port in {one.raddr.port for one in server.net_connections("tcp") if one.raddr}  # noqa: E731
-    wait_for(taken, what="the API to take the connection")
+    api = stack.parts["api"]
+    asked = asking(api.pid, stack.port, f"/image/job/{job_id}/status?wait=3")
     api.signal(signal.SIGTERM)
     assert asked.getresponse().status == 200
     asked.close()

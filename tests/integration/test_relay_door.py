@@ -1,7 +1,6 @@
 """The socket's door, at the API as it is served: Host, Origin, tokens, and the end."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from time import monotonic
@@ -11,19 +10,22 @@ import pytest
 import requests
 import websocket
 
-from tests.api_server import ApiServer, api_server
+from cli.embedded_postgres import EmbeddedPostgres
+from cli.embedded_redis import EmbeddedRedis
+from tests import services
+from tests.api_server import ApiServer, api_server, asking
 from tests.builders import stored_job
 from tests.relay_client import close_code, greeted, hear
 from tests.relay_server import cut
 from tests.tokens import token
-from tests.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture
-def server(database_url: str, redis_url: str) -> Iterator[ApiServer]:
-    with api_server(database_url, redis_url) as server:
+@pytest.fixture(scope="module")
+def server(postgres: EmbeddedPostgres, redis_server: EmbeddedRedis) -> Iterator[ApiServer]:
+    services.empty_database(postgres.url)
+    with api_server(postgres.url, redis_server.url) as server:
         yield server
 
 
@@ -120,26 +122,13 @@ def test_at_the_end_long_polls_answer_and_readyz_says_no(server: ApiServer, brow
     job = stored_job(store)
     ws = browsers.open(header=bearer("42"))
     greeted(ws)
-    statuses: list[int] = []
-
-    def long_poll() -> None:
-        url = server.url(f"/image/job/{job.job_id}/status?wait=30")
-        statuses.append(requests.get(url, headers=bearer("42"), timeout=35).status_code)
-
     kept = HTTPConnection("127.0.0.1", server.port, timeout=10)
-    polling = threading.Thread(target=long_poll)
-    polling.start()
-    wait_for(lambda: statuses or _in_flight(server), what="the long poll")
+    asked = asking(server.process.pid, server.port, f"/image/job/{job.job_id}/status?wait=30", **bearer("42"))
     began = monotonic()
     server.process.terminate()
     assert close_code(ws) == 1012
-    polling.join()
-    assert statuses == [200]
+    assert asked.getresponse().status == 200
+    asked.close()
     assert server.process.wait(10) == 0
     assert monotonic() - began < 6
     kept.close()
-
-
-def _in_flight(server: ApiServer) -> bool:
-    """One request is enough of a sign that the poll, asked before it, is being served."""
-    return requests.get(server.url("/healthz"), timeout=5).status_code == 200
