@@ -38,8 +38,8 @@ class Watched:
 
     @property
     def composer(self) -> Locator:
-        """The first textbox of the page."""
-        return self.page.get_by_role("textbox").first
+        """Where a prompt is typed; before signing in there is none."""
+        return self.page.locator("#prompt")
 
     @property
     def bars(self) -> Locator:
