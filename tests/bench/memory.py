@@ -1,8 +1,8 @@
 """What the processes weigh while thousands of jobs pass: `python -m tests.bench.memory [JOBS]`, 10,000 unless told.
 
-Every job is submitted over HTTP, drawn as fast as Forge's stand-in answers, and followed by one browser's socket. Their
-resident memory is printed after each thousand, in MB, parents before their children; the last line is what it grew to.
-Takes some seven minutes, so it is no part of `make bench`, which looks at a thousand or two.
+Every job is submitted over HTTP, drawn as fast as Forge's stand-in answers, and followed to its end by one browser's
+socket. The resident memory of each process is printed after each thousand, in MB, parents before their children; the last
+line is what it grew to. Takes some seven minutes, so it is no part of `make bench`, which looks at a thousand or two.
 """
 
 import json
@@ -10,12 +10,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 
 from websocket import WebSocketException, create_connection
 
 from tests.bench import figures
 from tests.bench.stage import Stage, stage
+from tests.waiting import wait_for
 
 WAVE, EACH = 1_000, 16
 SMALL = {"width": 512, "height": 512, "steps": 4}
@@ -23,16 +25,18 @@ SMALL = {"width": 512, "height": 512, "steps": 4}
 
 def main(jobs: int) -> None:
     """Measure and print."""
-    with stage() as made, browser(made):
+    with stage() as made:
         made.empty()
         figures.warm_up(made)
         before = figures.resident_mb(made)
         print(f"{'jobs':>7}  " + "".join(f"{name:>16}" for name in before))
         print_row(0, before)
         made.forge.settings(job_seconds=0.0, payload="plain")
-        for done in range(WAVE, jobs + 1, WAVE):
-            wave(made)
-            print_row(done, figures.resident_mb(made))
+        with browser(made) as ended:
+            for done in range(WAVE, jobs + 1, WAVE):
+                wave(made)
+                wait_for(partial(reached, ended, done), what=f"the socket's word of {done} ends")
+                print_row(done, figures.resident_mb(made))
         after = figures.resident_mb(made)
     grown = {name: max(now / was for now, was in zip(after[name], before[name], strict=True)) for name in before}
     print(f"{'grown':>7}  " + "".join(f"{times:>15.2f}×" for times in grown.values()))
@@ -54,21 +58,27 @@ def print_row(done: int, resident: dict[str, list[float]]) -> None:
     print(f"{done:>7}  " + "".join(f"{text:>16}" for text in told), flush=True)
 
 
+def reached(ended: set[str], count: int) -> bool:
+    """Whether so many jobs were heard to have ended."""
+    return len(ended) >= count
+
+
 @contextmanager
-def browser(made: Stage) -> Iterator[None]:
-    """Follow every event on one socket inside the `with` block."""
+def browser(made: Stage) -> Iterator[set[str]]:
+    """Follow every event on one socket inside the `with` block; gives the ids of the jobs it has heard the end of."""
     socket = create_connection(made.url.replace("http", "ws") + "/ws", timeout=None)
+    ended: set[str] = set()
 
     def follow() -> None:
-        try:
-            while json.loads(socket.recv() or "null"):
-                pass
-        except (OSError, ValueError, WebSocketException):
-            return
+        with suppress(OSError, WebSocketException):  # whoever is closed hears no more ends, which is noticed
+            while text := socket.recv():
+                event = json.loads(text)
+                if event["type"] == "image_progress" and event["job"]["finished_at"]:
+                    ended.add(event["job"]["job_id"])
 
     reader = threading.Thread(target=follow, daemon=True)
     reader.start()
-    yield
+    yield ended
     socket.close()
     reader.join(10)
 

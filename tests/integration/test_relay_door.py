@@ -2,19 +2,24 @@
 
 import json
 from collections.abc import Iterator
-from http.client import HTTPConnection
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
 import requests
 import websocket
+from redis import Redis
 
+from api.relay.relay import Relay
+from api.ws import EXTENSION
 from cli.embedded_postgres import EmbeddedPostgres
 from cli.embedded_redis import EmbeddedRedis
+from shared.redis_keys import sockets_of
 from tests import services
 from tests.api_server import ApiServer, api_server, asking
 from tests.builders import stored_job
+from tests.door_world import world
 from tests.relay_client import close_code, greeted, hear
 from tests.relay_server import cut
 from tests.tokens import token
@@ -118,11 +123,24 @@ def test_my_jobs_are_in_the_snapshot_and_a_submission_is_told_to_my_other_tab(
             pass
 
 
-def test_at_the_end_long_polls_answer_and_readyz_says_no(server: ApiServer, browsers: Browsers, store: Any) -> None:
+def test_a_process_that_drains_is_not_ready_and_holds_no_seat(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    with world(database_url, redis_url, tmp_path, api_processes=2) as here, Redis.from_url(redis_url) as redis:
+        relay: Relay = here.app.extensions[EXTENSION]
+        assert here.client.get("/readyz").status_code == 200
+        assert relay.room.seats is not None and relay.room.seats.take("42")
+        assert redis.zcard(sockets_of("42")) == 1
+        relay.drain(1.0)
+        answer = here.client.get("/readyz")
+        assert (answer.status_code, answer.json) == (503, {"status": "not ready", "postgresql": "ok", "redis": "ok"})
+        assert redis.zcard(sockets_of("42")) == 0
+
+
+def test_at_the_end_long_polls_answer(server: ApiServer, browsers: Browsers, store: Any) -> None:
     job = stored_job(store)
     ws = browsers.open(header=bearer("42"))
     greeted(ws)
-    kept = HTTPConnection("127.0.0.1", server.port, timeout=10)
     asked = asking(server.process.pid, server.port, f"/image/job/{job.job_id}/status?wait=30", **bearer("42"))
     began = monotonic()
     server.process.terminate()
@@ -131,4 +149,3 @@ def test_at_the_end_long_polls_answer_and_readyz_says_no(server: ApiServer, brow
     asked.close()
     assert server.process.wait(10) == 0
     assert monotonic() - began < 6
-    kept.close()

@@ -12,6 +12,7 @@ import redis as redis_client
 import requests
 
 from cli.embedded_redis import EmbeddedRedis
+from shared.redis_keys import sockets_of
 from tests import services
 from tests.raw_socket import RawSocket
 from tests.relay_client import Backstage, close_code, greeted, hear, job
@@ -113,7 +114,7 @@ def test_several_processes_serve_one_port_and_all_their_sockets(redis: EmbeddedR
             cut(ws)
         assert server.process.wait(WITHIN_S) == 0
         with redis_client.Redis.from_url(redis.url) as admin:
-            assert not admin.zcard("forgeline:sockets:42"), "seats outlived their process"
+            assert not admin.zcard(sockets_of("42")), "seats outlived their process"
         backstage.close()
 
 
@@ -127,7 +128,7 @@ def test_a_users_sockets_are_counted_over_all_processes(redis: EmbeddedRedis) ->
         greeted(server.connect("7/bob"))
         cut(sockets[0])
         with redis_client.Redis.from_url(redis.url) as admin:
-            wait_for(lambda: admin.zcard("forgeline:sockets:42") == 3, what="the seat to be free")
+            wait_for(lambda: admin.zcard(sockets_of("42")) == 3, what="the seat to be free")
         greeted(server.connect("42/alice"))
         server.process.terminate()
         server.hang_up()
