@@ -1,7 +1,7 @@
 """What the processes weigh while thousands of jobs pass: `python -m tests.bench.memory [JOBS]`, 10,000 unless told.
 
 Every job is submitted over HTTP, drawn as fast as Forge's stand-in answers, and followed to its end by one browser's
-socket. The resident memory of each process is printed after each thousand, in MB, parents before their children; the last
+socket. Each process's resident memory is printed after each thousand, in MB, parents before their children; the last
 line is what it grew to. Takes some seven minutes, so it is no part of `make bench`, which looks at a thousand or two.
 """
 
