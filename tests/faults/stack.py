@@ -148,7 +148,7 @@ class Stack(Client, Judge):
         self.http.close()
 
     def settle(self) -> None:
-        """Bring everything back to health after a fault: parts run, circuits are closed, nothing waits."""
+        """Bring everything back to health: parts run, circuits are closed, nothing waits, logs are empty."""
         for server in (self.postgres, self.redis):
             if not server.answers():
                 server.kill()
@@ -163,6 +163,8 @@ class Stack(Client, Judge):
         self.wait_all([self.submit("probe")], timeout_s=40)
         for forge in self.forges:
             forge.order("DELETE", "log")
+        for part in self.parts.values():
+            part.forget_words()
 
     def cancel_all(self) -> None:
         """Cancel whatever an earlier test left."""
