@@ -11,6 +11,7 @@ import re
 import socket
 import uuid
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,6 +42,7 @@ class Door:
         self._origins = frozenset(settings.allowed_origins)
         self._names = frozenset(name.lower() for name in (*settings.allowed_hosts, *_own_names(settings)))
         self._numbers_too = not settings.allowed_hosts and settings.host in _EVERYWHERE
+        self.knows_host = lru_cache(maxsize=256)(self._knows_host)
 
     def refusal(self, asking: Request) -> ForgelineError | None:
         """Return why this request may not come in, None when it may."""
@@ -53,7 +55,7 @@ class Door:
             return Forbidden()
         return None
 
-    def knows_host(self, host: str) -> bool:
+    def _knows_host(self, host: str) -> bool:
         """Tell whether a Host header names this server; a port counts only where the operator wrote one."""
         name, port = _name_and_port(host)
         if name is None:

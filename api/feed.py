@@ -1,6 +1,6 @@
 """What the relay asks of the application: snapshots, the line, and what changed since."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from api.relay.ports import Addressed, LineView, Place
@@ -46,21 +46,25 @@ class StoreFeed:
         ]
         return LineView(self._live.totals().view(), places)
 
-    def changes_since(self, seq: int) -> tuple[int, Iterator[Addressed]]:
+    def changes_since(self, seq: int, present: Callable[[], Collection[str]]) -> tuple[int, Iterator[Addressed]]:
         """Return the newest number and an event for each job that changed after `seq`, or committed late before it.
 
         The events are read as they are taken, a few at a time: thousands of jobs are never held at once. What was not
-        taken to its end is told again.
+        taken to its end is told again. Jobs of whoever is not `present` are not read: who comes after the look that
+        found them has a younger snapshot.
         """
         late = self._store.changed_lately(seq, within_s=LATE_S)
         fresh = self._store.changed_since(seq)
         unseen = [mark.job_id for mark in late if self._seen.get(mark.job_id) != mark.change_seq]
-        told = self._told([*unseen, *(mark.job_id for mark in fresh)], dict([*late, *fresh]))
+        told = self._told([*unseen, *(mark.job_id for mark in fresh)], dict([*late, *fresh]), present)
         return max((mark.change_seq for mark in fresh), default=seq), told
 
-    def _told(self, job_ids: list[str], seen: dict[str, int]) -> Iterator[Addressed]:
+    def _told(
+        self, job_ids: list[str], seen: dict[str, int], present: Callable[[], Collection[str]]
+    ) -> Iterator[Addressed]:
         for start in range(0, len(job_ids), READ_AT_ONCE):
-            for job in self._store.jobs_by_id(job_ids[start : start + READ_AT_ONCE]):
+            members = present()
+            for job in self._store.jobs_of(members, job_ids[start : start + READ_AT_ONCE]) if members else ():
                 yield job.audience, events.image_progress(self._live.view(job))
         self._seen = seen
 

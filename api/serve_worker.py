@@ -40,8 +40,11 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
         """Make the standard library's sockets, then psycopg2's, cooperative."""
         from psycogreen.gevent import patch_psycopg
 
+        from api.prompt_poll import install
+
         super().patch()
         patch_psycopg()
+        install()
 
     def load_wsgi(self) -> None:
         """Make the application, start its relay, and settle the collector."""

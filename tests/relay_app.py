@@ -76,7 +76,7 @@ class FakeFeed:
         """The line as the test wrote it."""
         return LineView(self._queue(), [place for place in self._places() if not place.audience.isdisjoint(members)])
 
-    def changes_since(self, seq: int) -> tuple[int, list[Addressed]]:
+    def changes_since(self, seq: int, _present: object) -> tuple[int, list[Addressed]]:
         """Jobs by their change sequence."""
         rows = [row for row in self._rows() if row["seq"] > seq]
         newest = max([row["seq"] for row in rows], default=seq)

@@ -50,7 +50,7 @@ class MemoryFeed:
         """Nobody waits."""
         return LineView(TOTALS, [])
 
-    def changes_since(self, seq: int) -> tuple[int, list[Addressed]]:
+    def changes_since(self, seq: int, _present: object) -> tuple[int, list[Addressed]]:
         """Jobs by their change sequence."""
         changed = [self.jobs[job_id] for job_id, at in self._seqs.items() if at > seq]
         return self._seq, [(ALICE.members, image_progress(job)) for job in changed]

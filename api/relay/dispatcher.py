@@ -1,6 +1,6 @@
 """One event to every socket it is for, framed once; one that was overtaken on its way is dropped once for all."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from time import monotonic, perf_counter
 
 import gevent
@@ -36,6 +36,10 @@ class Dispatcher:
         if self._room.seen.live(event.key[1], event.stamp):
             self.deliver(self._room.registry.audience(audience), event)
         FANOUT.observe(perf_counter() - arrived)
+
+    def present(self) -> Collection[str]:
+        """Return every typed member who has a socket here."""
+        return self._room.registry.members()
 
     def swept(self, changes: Iterable[Addressed]) -> int:
         """Deliver what the subscription did not bring; returns how many that were."""

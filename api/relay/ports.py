@@ -1,6 +1,6 @@
 """What the relay needs of the rest of the process, as it needs it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from shared.domain.identity import Identity
@@ -34,9 +34,10 @@ class Feed(Protocol):
     def line(self, members: Collection[str]) -> LineView:
         """Return the line's totals and the places of the jobs of these typed members."""
 
-    def changes_since(self, seq: int) -> tuple[int, Iterable[Addressed]]:
+    def changes_since(self, seq: int, present: Callable[[], Collection[str]]) -> tuple[int, Iterable[Addressed]]:
         """Return the newest change sequence and the `image_progress` events of the jobs changed after `seq`.
 
+        Those of nobody who is `present` (typed members, asked after the look at the store) may be left out.
         A number is taken before its transaction commits, so jobs changed shortly before may be among them again.
         """
 

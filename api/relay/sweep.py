@@ -45,7 +45,7 @@ class Sweep:
         if self._seq is None:
             self._seq = self._feed.latest_seq()
             return 0
-        seq, changes = self._feed.changes_since(self._seq)
+        seq, changes = self._feed.changes_since(self._seq, self._dispatcher.present)
         news = self._dispatcher.swept(changes)
         self._seq = seq  # not before all were dispatched: what broke in the middle is read again
         if news:

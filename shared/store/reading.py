@@ -71,6 +71,13 @@ class Reading(Connected):
         """Return those of the jobs that exist, the earliest change first."""
         return self._jobs(select(jobs).where(jobs.c.job_id.in_(job_ids)).order_by(jobs.c.change_seq))
 
+    def jobs_of(self, members: Collection[str], job_ids: Sequence[str]) -> list[Job]:
+        """Return those of the jobs that belong to any of the typed `members`, the earliest change first."""
+        by_id = jobs.c.user_id == func.any(_names(members, "id:"))
+        by_name = jobs.c.username == func.any(_names(members, "name:"))
+        theirs = jobs.c.job_id.in_(job_ids) & (by_id | by_name)
+        return self._jobs(select(jobs).where(theirs).order_by(jobs.c.change_seq))
+
     def job_for(self, job_id: str, identity: Identity) -> Job | None:
         """Return one job if `identity` may see it."""
         job = self.job(job_id)
