@@ -17,6 +17,27 @@ from tests import services
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
+#: the files that take longest begin, so that none of them runs on alone when several processes share the tests
+LONGEST = (
+    "test_fresh_clone.py",
+    "test_access.py",
+    "test_real_stack.py",
+    "test_relay_drain.py",
+    "test_up.py",
+    "test_relay_redis.py",
+    "test_schemathesis.py",
+    "test_compose.py",
+    "test_three_users.py",
+    "test_attempt.py",
+    "test_relay_churn.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files; within each, and among those not named, the order stays."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """SIGTERM ends a run as Ctrl-C does, its servers too; what runs beside another suite hears no Ctrl-C."""
