@@ -63,7 +63,7 @@ def relay_server(redis_url: str, **settings: str) -> Iterator[RelayServer]:
         process = subprocess.Popen([sys.executable, "-m", "tests.relay_main"], env=env)
         server = RelayServer(process, port)
         try:
-            wait_for(lambda: _listens(server), what="the relay server")
+            wait_for(lambda: _listens(server), timeout_s=60, what="the relay server")
             yield server
         finally:
             process.terminate()

@@ -9,7 +9,7 @@ Found = TypeVar("Found")
 PAUSE_S = 0.02
 
 
-def wait_for(condition: Callable[[], Found], *, timeout_s: float = 15.0, what: str = "") -> Found:
+def wait_for(condition: Callable[[], Found], *, timeout_s: float = 30.0, what: str = "") -> Found:
     """Return the first truthy value of `condition`; raise AssertionError after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while True:
