@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -38,15 +39,31 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def s3_environment(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "AWS_ENDPOINT_URL": s3,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture(scope="module")
+def s3_environment(s3: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in {
+            "AWS_ENDPOINT_URL": s3,
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            patched.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def bucket(s3_environment: None) -> Any:
+    """The bucket itself; a client takes long to make."""
+    made = boto3.resource("s3").Bucket(BUCKET)
+    made.create()
+    return made
+
+
+@pytest.fixture(scope="module")
+def bucket_stores(bucket: Any) -> dict[str, ImageStore]:
+    places = {"bucket": f"s3://{BUCKET}", "bucket with a prefix": f"s3://{BUCKET}/some/prefix"}
+    return {name: open_image_store(place) for name, place in places.items()}
 
 
 @pytest.fixture(params=["folder", "folder with a space", "bucket", "bucket with a prefix"])
@@ -54,11 +71,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ImageStore
     if "folder" in request.param:
         yield open_image_store((tmp_path / request.param).as_uri())
         return
-    request.getfixturevalue("s3_environment")
-    bucket = boto3.resource("s3").Bucket(BUCKET)
-    bucket.create()
-    yield open_image_store(f"s3://{BUCKET}" if request.param == "bucket" else f"s3://{BUCKET}/some/prefix")
-    bucket.objects.all().delete()
+    yield request.getfixturevalue("bucket_stores")[request.param]
+    request.getfixturevalue("bucket").objects.all().delete()
 
 
 def test_returns_what_was_stored(store: ImageStore) -> None:
