@@ -1,10 +1,11 @@
 """The OpenAPI 3.1 document, made of the declarations that are at work: request model, queries, answers, error codes.
 
-openapi_document(settings)   the document, with this server's limits in it
-openapi_routes(settings)     GET /openapi.json and GET /docs
+openapi_document(limits, …)   the document, with this server's limits in it
+openapi_routes(settings)      GET /openapi.json and GET /docs
 """
 
 from collections import defaultdict
+from functools import lru_cache
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -13,14 +14,14 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from api.answers import JobAnswer, Problem
 from api.body import request_limits
-from api.docs_page import docs_page
+from api.docs_page import DocsPage, docs_page
 from api.errors import PROBLEM, STATUS
 from api.openapi_parts import Content, Reply, Route
 from api.openapi_routes import ROUTES
 from api.queries import IDEMPOTENCY_HEADER, KEY_PATTERN, MAX_KEY_CHARS
 from shared.domain.errors import ErrorCode, error_text
 from shared.domain.events import to_json
-from shared.domain.params import GenerateRequest, request_model
+from shared.domain.params import GenerateRequest, RequestLimits, request_model
 from shared.settings import Settings
 
 COMPONENTS = "#/components/schemas/"
@@ -46,10 +47,9 @@ Live changes come over the WebSocket `/ws`."""
 
 
 def openapi_routes(settings: Settings) -> Blueprint:
-    """Return the routes of the document and of its readable form; both are made once."""
+    """Return the routes of the document and of its readable form."""
     routes = Blueprint("openapi", __name__)
-    document = openapi_document(settings)
-    as_json, page = to_json(document), docs_page(document)
+    as_json, page = _written(request_limits(settings), settings.auth_mode == "jwt")
 
     @routes.get("/openapi.json")
     def openapi_json() -> Response:
@@ -64,9 +64,16 @@ def openapi_routes(settings: Settings) -> Blueprint:
     return routes
 
 
-def openapi_document(settings: Settings) -> dict[str, Any]:
-    """Return the document for a server with these settings."""
-    schemas = _Schemas(settings)
+@lru_cache(maxsize=4)
+def _written(limits: RequestLimits, asks_for_tokens: bool) -> tuple[bytes, DocsPage]:
+    """Made once for the same limits: nothing else takes as long when an application is made."""
+    document = openapi_document(limits, asks_for_tokens=asks_for_tokens)
+    return to_json(document), docs_page(document)
+
+
+def openapi_document(limits: RequestLimits, *, asks_for_tokens: bool) -> dict[str, Any]:
+    """Return the document for a server with these limits."""
+    schemas = _Schemas(limits)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in ROUTES:
         paths[route.path][route.method.lower()] = _operation(route, schemas)
@@ -77,7 +84,7 @@ def openapi_document(settings: Settings) -> dict[str, Any]:
         "webhooks": {"jobEnded": {"post": _webhook(schemas)}},
         "components": {"schemas": schemas.components, "headers": _headers()},
     }
-    if settings.auth_mode == "jwt":
+    if asks_for_tokens:
         document["components"]["securitySchemes"] = SECURITY
         document["security"] = [{name: []} for name in SECURITY]
     return document
@@ -86,10 +93,8 @@ def openapi_document(settings: Settings) -> dict[str, Any]:
 class _Schemas:
     """The JSON Schemas of all declarations, by reference."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._limited: dict[type[BaseModel], type[BaseModel]] = {
-            GenerateRequest: request_model(request_limits(settings))
-        }
+    def __init__(self, limits: RequestLimits) -> None:
+        self._limited: dict[type[BaseModel], type[BaseModel]] = {GenerateRequest: request_model(limits)}
         self._references, found = models_json_schema(list(self._declared()), ref_template=COMPONENTS + "{model}")
         self.components: dict[str, Any] = _untitled(found["$defs"])
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify, request
 
 from api.auth import Authenticator, current_identity, require_admin
 from api.body import read_json, request_limits
@@ -13,8 +13,6 @@ from api.routes.session import session_routes
 from shared.domain.params import parse_generate
 from shared.settings import Settings
 from tests.tokens import SECRET
-
-_DOCUMENTED: dict[str, Blueprint] = {}
 
 
 def jwt_settings(**more: Any) -> Settings:
@@ -31,7 +29,7 @@ def door_app(settings: Settings, redis_url: str | None = None) -> Flask:
     init_errors(app)
     init_door(app, settings, authenticator, redis_url)
     app.register_blueprint(session_routes(authenticator))
-    app.register_blueprint(_documentation(settings))
+    app.register_blueprint(openapi_routes(settings))
 
     @app.get("/")
     def page() -> str:
@@ -55,11 +53,3 @@ def door_app(settings: Settings, redis_url: str | None = None) -> Flask:
         return jsonify(require_admin().user_id)
 
     return app
-
-
-def _documentation(settings: Settings) -> Blueprint:
-    """Made once for equal settings: it takes longer than everything else here."""
-    key = settings.model_dump_json()
-    if key not in _DOCUMENTED:
-        _DOCUMENTED[key] = openapi_routes(settings)
-    return _DOCUMENTED[key]

@@ -11,9 +11,9 @@ from api.app import create_app
 from api.openapi import openapi_document
 from api.openapi_routes import ROUTES
 from shared.domain.errors import ErrorCode
-from shared.domain.params import GenerateRequest
+from shared.domain.params import GenerateRequest, RequestLimits
 from shared.settings import Settings
-from tests.door_app import door_app, jwt_settings
+from tests.door_app import door_app
 
 #: Served, but no part of the HTTP interface that the document describes.
 UNDESCRIBED = {("GET", "/assets/{}"), ("GET", "/ws")}
@@ -26,7 +26,7 @@ def app() -> Flask:
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    return openapi_document(jwt_settings(max_prompt_chars=123, max_steps=7))
+    return openapi_document(RequestLimits(max_prompt_chars=123, max_steps=7), asks_for_tokens=True)
 
 
 def shape(path: str) -> str:
@@ -45,8 +45,9 @@ def test_every_route_is_described_and_every_described_one_is_served(app: Flask) 
 
 def test_every_public_path_is_public_in_the_document_and_no_other(app: Flask) -> None:
     client = app.test_client()
+    document = openapi_document(RequestLimits(), asks_for_tokens=True)
     for route in ROUTES:
-        described = openapi_document(jwt_settings())["paths"][route.path][route.method.lower()]
+        described = document["paths"][route.path][route.method.lower()]
         assert (described.get("security") == []) is route.public
     assert client.get("/openapi.json").status_code == 200
 
@@ -70,7 +71,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 
 def test_local_mode_asks_for_no_token() -> None:
-    assert "security" not in openapi_document(Settings())
+    assert "security" not in openapi_document(RequestLimits(), asks_for_tokens=False)
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_no_script() -> None:
