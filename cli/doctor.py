@@ -18,6 +18,7 @@ from cli.doctor_forge import look_at_forge
 from cli.doctor_line import look_at_beat, look_at_line, look_at_webhooks, look_at_workers
 from cli.doctor_servers import look_at_postgres, look_at_redis
 from shared import redis_link
+from shared.setting_rules import without_credentials
 from shared.settings import Settings
 from shared.store import Store, StoreUnavailable, WorkerState
 
@@ -49,7 +50,9 @@ def examine(settings: Settings) -> Findings:
     if not missing:
         with closing(Store(str(settings.database_url))) as store:
             workers = yield from _servers(settings, store)
-    for url in dict.fromkeys(filter(None, [settings.forge_url, *(worker.forge for worker in workers)])):
+    own = settings.forge_url
+    others = dict.fromkeys(worker.forge for worker in workers if not own or worker.forge != without_credentials(own))
+    for url in filter(None, [own, *others]):
         yield from look_at_forge(url, settings.forge_auth)
 
 

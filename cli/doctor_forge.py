@@ -6,6 +6,7 @@ import requests
 
 from cli.doctor_findings import Findings, advice, fault, ok
 from shared.domain.params import GenerationParams
+from shared.setting_rules import without_credentials
 
 ANSWER_S = 5.0
 DEMO_HEADER = "X-Forgeline-Demo"
@@ -17,7 +18,7 @@ START = "start it with --api, or mend FORGE_URL"
 
 def look_at_forge(url: str, auth: str | None) -> Findings:
     """Ask one image server everything a worker will ask of it."""
-    part = f"Forge {url}"
+    part = f"Forge {without_credentials(url)}"
     forge = _Forge(url, auth)
     try:
         progress = forge.get("progress?skip_current_image=true")

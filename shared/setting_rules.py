@@ -52,6 +52,12 @@ def web_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def without_credentials(url: str) -> str:
+    """An address as it may be shown: its user and password are left out."""
+    parts = _split(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def origin(url: str) -> str:
     """scheme://host[:port] as a browser sends it."""
     parts = _split(web_url(url))

@@ -4,6 +4,7 @@ import os
 
 from shared.foundation import Foundation
 from shared.images import open_image_store
+from shared.setting_rules import without_credentials
 from shared.settings import Settings
 from shared.store import Claimant
 from shared.wakeups import Bell
@@ -39,8 +40,9 @@ def compose(settings: Settings, name: str, *, stop_s: float = STOP_S) -> Runner:
     """Build a runner for the node `name`; `stop_s`: how long Forge has to end what was interrupted."""
     base = Foundation.of(settings, pool_size=4, redis_rest_s=REDIS_REST_S)
     redis_url, forge_url = str(settings.redis_url), str(settings.forge_url).rstrip("/")
-    claimant, bell, figures = Claimant(name, this_boot(), forge_url), Bell(redis_url), Figures()
-    circuit = Circuit(forge_url, redis_url, fail_max=settings.breaker_fail_max, reset_s=settings.breaker_reset_s)
+    shown = without_credentials(forge_url)  # under this name all who drive it know it
+    claimant, bell, figures = Claimant(name, this_boot(), shown), Bell(redis_url), Figures()
+    circuit = Circuit(shown, redis_url, fail_max=settings.breaker_fail_max, reset_s=settings.breaker_reset_s)
     reporter = Reporter(base.store, base.announcer, circuit, claimant)
     forge, takeover = _forge(settings, forge_url), _takeover(base, settings, claimant, bell)
     gate = Gate(

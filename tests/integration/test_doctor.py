@@ -41,6 +41,13 @@ def test_a_healthy_installation_has_no_fault(patient: Patient) -> None:
     assert wrong(patient.findings()) == []
 
 
+def test_a_forge_with_a_password_is_looked_at_once_and_its_password_not_told(patient: Patient) -> None:
+    patient.given["FORGE_URL"] = patient.forge.url.replace("//", "//artist:s3cret@")
+    told = patient.findings()
+    assert "s3cret" not in str(told)
+    assert [finding.text for finding in told if finding.part == f"Forge {patient.forge.url}"].count("answers") == 1
+
+
 def stop_postgres(patient: Patient) -> None:
     patient.given["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"
 
