@@ -51,7 +51,10 @@ def _mend_index(duties: Duties) -> int:
 def _note_anew(duties: Duties, job_ids: list[str]) -> None:
     jobs = duties.store.jobs_by_id(job_ids)
     duties.index.note(jobs)
-    duties.index.drop(set(job_ids) - {job.job_id for job in jobs})
+    unknown = set(job_ids) - {job.job_id for job in jobs}
+    duties.index.drop(unknown)
+    # One that stood in the line before it was stored may have been stored meanwhile.
+    duties.index.note(duties.store.jobs_by_id(sorted(unknown)))
 
 
 def _mend_epoch(duties: Duties) -> int:

@@ -28,9 +28,9 @@ def rescue(duties: Duties) -> None:
 
 
 def retention(duties: Duties) -> None:
-    """Delete old pictures, and callbacks that were settled long ago."""
-    retain(duties)
+    """Delete callbacks that were settled long ago, and old pictures."""
     duties.store.forget_callbacks(older_than_days=KEEP_DAYS)
+    retain(duties)
 
 
 def webhooks(duties: Duties) -> None:

@@ -1,8 +1,9 @@
 """One change of one job: compare-and-set, the message's metadata, the outbox, the event.
 
 Every write of a job is `changed`: it raises `version` and takes a number in the sequence of
-changes. `_change` then deep-merges the job into its message and returns the `Change` to
-publish (a cancel does the same in one statement, see `leaving`). Zero rows is a named
+changes. `_change` then deep-merges the job into its message, puts the end of a job with a
+callback into the outbox, and returns the `Change` to publish (a cancel does the same in
+one statement, see `leaving`). Zero rows is a named
 outcome, None: another process got there first.
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, func, insert, literal, select, text, tuple_, update
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -58,7 +59,9 @@ class Changing(Connected):
         if row is None:
             return None
         job = job_of(row)
-        record(connection, job)
+        merge_message(connection, job.message_id, stored_view(job), _content(job))
+        if "status" in values and job.terminal and job.callback_url:
+            _put_in_outbox(connection, job)
         return Change(job, moved_line)
 
 
@@ -68,14 +71,16 @@ def changed(condition: ColumnElement[bool], values: Mapping[str, Any]) -> Return
     return update(jobs).where(condition).values(**numbered, **values).returning(*jobs.c)
 
 
-def record(connection: Connection, job: Job) -> None:
-    """Merge a changed job into its message, and its end into the outbox if it has a callback."""
-    content = None
-    if job.status is Status.COMPLETE and job.image_name:
-        content = done_content(job.image_name)
-    merge_message(connection, job.message_id, stored_view(job), content)
-    if job.terminal and job.callback_url:
-        _put_in_outbox(connection, job)
+def _content(job: Job) -> str | None:
+    return done_content(job.image_name) if job.status is Status.COMPLETE and job.image_name else None
+
+
+def place_of(priority: int, ticket: int) -> ColumnElement[int]:
+    """SQL: where a job that enters the line stands among those that wait, from 1."""
+    line = jobs.alias()
+    before = tuple_(line.c.priority, line.c.ticket) < tuple_(literal(priority), literal(ticket))
+    ahead = select(func.count()).select_from(line).where(line.c.status == Status.QUEUED, before)
+    return ahead.scalar_subquery() + 1
 
 
 def merge_message(

@@ -7,9 +7,10 @@ import pytest
 from beat.duties import Duties
 from beat.reconcile import reconcile
 from shared import redis_link
+from shared.domain.jobs import Job
 from shared.redis_keys import EPOCH, LINE
 from shared.store import Store
-from tests.builders import stored_job
+from tests.builders import NO_CAPS, new_job, stored_job
 
 
 @pytest.mark.parametrize("at_once", [500, 2])
@@ -47,6 +48,26 @@ def test_an_index_that_differs_is_mended_place_by_place(duties: Duties, store: S
     assert reconcile(duties) == 3
     assert duties.index.job_ids() == [job.job_id for job in jobs]
     redis.close()
+
+
+def test_a_job_that_is_stored_while_it_is_looked_for_stays_in_the_line(
+    duties: Duties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile(duties)
+    new = new_job()
+    entry = duties.index.enter(new.job_id, new.priority, duties.store.highest_ticket)
+    look = duties.store.jobs_by_id
+
+    def look_too_early(job_ids: list[str]) -> list[Job]:
+        monkeypatch.setattr(duties.store, "jobs_by_id", look)
+        found = look(job_ids)
+        change, _ = duties.store.add_job(new, ticket=entry.ticket, caps=NO_CAPS)
+        duties.index.note([change.job])
+        return found
+
+    monkeypatch.setattr(duties.store, "jobs_by_id", look_too_early)
+    reconcile(duties)
+    assert duties.index.job_ids() == [new.job_id]
 
 
 def test_a_redis_that_came_back_with_old_data_is_not_believed(duties: Duties, store: Store, redis_url: str) -> None:

@@ -35,9 +35,9 @@ def duties(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Compos
         one.store.close()
 
 
-def drawn(duties: Duties, *, days_ago: float = 0) -> Job:
+def drawn(duties: Duties, *, days_ago: float = 0, **values: Any) -> Job:
     """A complete job whose picture is that old."""
-    stored_job(duties.store)
+    stored_job(duties.store, **values)
     claimed = duties.store.claim(CLAIMANT, lease_s=60)
     assert claimed
     name = duties.images.save(PICTURE)
@@ -78,6 +78,17 @@ def test_a_picture_past_its_days_goes_with_its_address_and_its_message_stays(dut
     now = here.store.job(old.job_id)
     assert now and now.image_expired and now.version > old.version
     assert retain(here) == 0
+
+
+def test_a_picture_goes_and_its_callback_is_not_sent_again(duties: Compose) -> None:
+    here = duties(IMAGE_RETENTION_DAYS="30")
+    one, another = (drawn(here, days_ago=31, callback_url="https://hooks.example/a") for _ in range(2))
+    with here.store.engine.begin() as connection:  # one is settled and forgotten, the other is still kept
+        connection.execute(text("DELETE FROM webhook_outbox WHERE job_id = :job_id"), {"job_id": one.job_id})
+    assert retain(here) == 2
+    assert not has_picture(here, one) and not has_picture(here, another)
+    with here.store.engine.begin() as connection:
+        assert connection.execute(text("SELECT job_id FROM webhook_outbox")).scalars().all() == [another.job_id]
 
 
 def test_the_oldest_go_until_the_rest_fits(duties: Compose) -> None:
