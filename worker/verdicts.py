@@ -37,9 +37,10 @@ class Verdicts:
         return Ending.LOST
 
     def fail(self, code: ErrorCode, **text_params: object) -> Ending:
-        """End the job in error."""
+        """End the job in error; a cancel asked for meanwhile ends it instead."""
         retryable = code in TEMPORARY
-        self._publish(lambda: self._store.fail(self._job, code, retryable=retryable, **text_params))
+        if self._publish(lambda: self._store.fail(self._job, code, retryable=retryable, **text_params)) is None:
+            return self.cancel()
         return Ending.DONE
 
     def cancel(self) -> Ending:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, extract, func, literal, select
 from shared.domain.errors import ErrorCode, error_text
 from shared.domain.jobs import Job, Stage, Status
 from shared.store import turns
-from shared.store.changing import Change, Changing
+from shared.store.changing import Change, Changing, place_of
 from shared.store.tables import jobs
 from shared.store.taking import Claimant, driven_by_another, first_of_line, note_first_try, take, taken
 
@@ -115,8 +115,9 @@ class Claims(Changing):
         )
 
     def fail(self, job: Job, code: ErrorCode, *, retryable: bool, **text_params: object) -> Change | None:
-        """End this attempt in error, with the text in the job's language."""
-        return self._write(job, failed(job, code, retryable=retryable, **text_params))
+        """End this attempt in error, with the text in the job's language; None also when a cancel was asked for."""
+        with self._begin() as connection:
+            return self._change(connection, unasked(job), failed(job, code, retryable=retryable, **text_params))
 
     def put_back(self, job: Job, *, deaths: int = 0, bad_rounds: int = 0, forge_deaths: int = 0) -> Change | None:
         """Return this attempt's job to its old place; the counters are raised by what is given."""
@@ -124,9 +125,8 @@ class Claims(Changing):
             return self._put_back(connection, job, deaths=deaths, bad_rounds=bad_rounds, forge_deaths=forge_deaths)
 
     def _put_back(self, connection: Connection, job: Job, **raised: int) -> Change | None:
-        unasked = held_by(job) & ~jobs.c.cancel_requested
         counters = {name: jobs.c[name] + by for name, by in raised.items()}
-        change = self._change(connection, unasked, {**_waiting_again(), **counters}, moved_line=True)
+        change = self._change(connection, unasked(job), {**_waiting_again(job), **counters}, moved_line=True)
         if change is not None:
             turns.give_turn_back(connection, job)
         return change
@@ -141,6 +141,11 @@ def held_by(job: Job) -> ColumnElement[bool]:
     return (jobs.c.job_id == job.job_id) & (jobs.c.status == Status.PROCESSING) & (jobs.c.attempt == job.attempt)
 
 
+def unasked(job: Job) -> ColumnElement[bool]:
+    """SQL: the row is still this attempt's, and nobody asked for its cancel: such a job ends as cancelled alone."""
+    return held_by(job) & ~jobs.c.cancel_requested
+
+
 def failed(job: Job, code: ErrorCode, *, retryable: bool, **text_params: object) -> dict[str, Any]:
     """Return the columns of a processing job that ends in error, with the text in its language."""
     return {
@@ -152,11 +157,12 @@ def failed(job: Job, code: ErrorCode, *, retryable: bool, **text_params: object)
     }
 
 
-def _waiting_again() -> dict[str, Any]:
+def _waiting_again(job: Job) -> dict[str, Any]:
     return {
         "status": Status.QUEUED,
         "stage": Stage.WAITING,
         "progress": 0,
+        "queue_position": place_of(job.priority, job.ticket),
         "worker": None,
         "lease_until": None,
         "forge_loading": False,

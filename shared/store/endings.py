@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.domain.errors import JobFinished, NotFound, NotRetryable
 from shared.domain.identity import Identity
-from shared.domain.jobs import RETRYABLE, UNFINISHED, Job, Status
+from shared.domain.jobs import RETRYABLE, UNFINISHED, Job, Priority, Status
 from shared.store.changing import Change
 from shared.store.claims import Claims, held_by
 from shared.store.connected import job_of
@@ -21,7 +21,7 @@ from shared.store.leaving import cancelled, leave
 from shared.store.submissions import Caps, TicketTaken, check_caps_of, insert_job
 from shared.store.tables import conversations, jobs, messages
 
-_AGAIN = ("message_id", "user_id", "username", "prompt", "priority", "locale", "callback_url")
+_AGAIN = ("message_id", "user_id", "username", "prompt", "locale", "callback_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,9 @@ class Endings(Claims):
                 raise NotRetryable()
             check_caps_of(connection, old.user_id, caps)
             values: dict[str, Any] = {name: getattr(old, name) for name in _AGAIN}
-            values |= {"retry_of": old.job_id, "params": old.params}
+            # An admin's `front` was for that job alone.
+            priority = Priority.HIGH if old.priority == Priority.HIGH else Priority.NORMAL
+            values |= {"retry_of": old.job_id, "params": old.params, "priority": priority}
             return Change(insert_job(connection, values, old.conversation_id, ticket), True)
 
     def move_to_front(self, job_id: str) -> Change:
@@ -102,7 +104,7 @@ class Endings(Claims):
         with self._begin() as connection:
             connection.execute(select(func.pg_advisory_xact_lock(0x46524F4E54)))
             ahead = smallest.scalar_subquery() - 1
-            change = self._change(connection, waiting, {"priority": ahead}, moved_line=True)
+            change = self._change(connection, waiting, {"priority": ahead, "queue_position": 1}, moved_line=True)
             if change is not None:
                 return change
             row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()

@@ -18,7 +18,7 @@ from shared.domain.decisions import Decision, Outcome
 from shared.domain.errors import TEMPORARY, ErrorCode
 from shared.domain.jobs import Job, Stage, Status
 from shared.store.changing import Change
-from shared.store.claims import failed, held_by
+from shared.store.claims import failed, held_by, unasked
 from shared.store.connected import job_of
 from shared.store.endings import Endings
 from shared.store.leaving import cancelled
@@ -104,8 +104,8 @@ class Rescues(Endings):
         return [(job_of(row, skip=1), float(row[0])) for row in rows]
 
     def fail_silent(self, job: Job) -> Change | None:
-        """End a stuck job in error; None when it showed life since it was found."""
-        still = held_by(job) & (jobs.c.alive_at == job.alive_at)
+        """End a stuck job in error; None when it showed life since it was found, or is being cancelled."""
+        still = unasked(job) & (jobs.c.alive_at == job.alive_at)
         with self._begin() as connection:
             return self._change(connection, still, failed(job, ErrorCode.STUCK, retryable=True))
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, extract, func, insert, select, text
 
 from shared.domain.errors import IdempotencyConflict, NotFound, QueueFull, TooManyJobs
 from shared.domain.jobs import PENDING_CONTENT, UNFINISHED, Job, Stage, Status, stored_view
-from shared.store.changing import Change, Changing, merge_message
+from shared.store.changing import Change, Changing, merge_message, place_of
 from shared.store.connected import job_of
 from shared.store.entering import LINE_LOCK, Checks, Outcome, draft_of, enter
 from shared.store.room import Count, Room
@@ -107,8 +107,6 @@ class Submissions(Changing):
 
 def insert_job(connection: Connection, values: dict[str, Any], conversation_id: str, ticket: int) -> Job:
     """Insert a queued job and merge it into its message, whose content becomes pending."""
-    priority = values["priority"]
-    ahead = select(func.count()).where(jobs.c.status == Status.QUEUED, jobs.c.priority <= priority).scalar_subquery()
     statement = (
         insert(jobs)
         .values(
@@ -117,7 +115,7 @@ def insert_job(connection: Connection, values: dict[str, Any], conversation_id: 
             status=Status.QUEUED,
             stage=Stage.WAITING,
             ticket=ticket,
-            queue_position=ahead + 1,
+            queue_position=place_of(values["priority"], ticket),
             paused_s_before=select(paused_s_until_now()).scalar_subquery(),
             **values,
         )

@@ -4,9 +4,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from shared.domain.jobs import Status
 from shared.store import Change, Claimant, StoreUnavailable
 from tests.builders import ADMIN, ALICE, stored_job
+from tests.demo_process import DemoForge
 from tests.integration.one_worker import SMALL, Worker
 from tests.waiting import wait_for
 from worker import stopping
@@ -89,6 +92,28 @@ def test_a_cancel_that_forge_does_not_honour_ends_the_job_all_the_same(worker: W
     assert (ended.status, ended.error_code) == (Status.CANCELLED, "cancelled")
     assert worker.bench.circuit.state().state == "open"
     assert not worker.pictures()
+
+
+def test_a_cancel_that_comes_while_forge_fails_is_kept(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker.demo.fault("type_error")
+    job, fail = worker.job(), worker.bench.store.fail
+
+    def cancelled_meanwhile(*arguments: Any, **named: Any) -> Change | None:
+        worker.store.cancel_job(job.job_id, ADMIN)
+        return fail(*arguments, **named)
+
+    monkeypatch.setattr(worker.bench.store, "fail", cancelled_meanwhile)
+    worker.wake_up()
+    assert worker.row(job).error_code == "cancelled"
+
+
+def test_the_password_of_a_forge_stays_with_its_worker(make_worker: Callable[..., Worker], demo: DemoForge) -> None:
+    worker = make_worker(FORGE_URL=demo.url.replace("//", "//artist:s3cret@"))
+    job = worker.job()
+    worker.wake_up()
+    assert worker.row(job).status is Status.COMPLETE
+    (told,) = worker.store.live_workers(30)
+    assert told.forge == worker.row(job).forge == demo.url
 
 
 def test_a_stubborn_forge_never_gets_a_second_request_of_ours(make_worker: Callable[..., Worker]) -> None:

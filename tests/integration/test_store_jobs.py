@@ -121,6 +121,8 @@ def test_a_processing_job_is_marked_and_its_worker_learns_it(store: Store) -> No
     renewal = store.renew_lease(running, lease_s=30)
     assert renewal and renewal.cancel_requested
     assert store.put_back(running) is None
+    assert store.fail(running, ErrorCode.FORGE_REJECTED, retryable=False) is None
+    assert store.fail_silent(asked) is None
     ended = store.finish_cancel(running)
     assert ended and ended.job.error_code == "cancelled"
 
@@ -200,6 +202,38 @@ def test_the_front_of_the_line_is_before_all_others(store: Store) -> None:
     jobs = [stored_job(store) for _ in range(3)]
     store.move_to_front(jobs[2].job_id)
     assert [store.position(store.job(job.job_id)) for job in jobs] == [2, 3, 1]  # type: ignore[arg-type]
+
+
+def test_a_retry_does_not_inherit_the_front_of_the_line(store: Store) -> None:
+    others = [stored_job(store), stored_job(store, BOB)]
+    fronted = stored_job(store)
+    store.move_to_front(fronted.job_id)
+    store.cancel_job(fronted.job_id, ALICE)
+    again = store.retry_job(fronted.job_id, ALICE, ticket=10**6, caps=NO_CAPS).job
+    assert (again.priority, store.position(again)) == (Priority.NORMAL, 1 + len(others))
+    high = stored_job(store, ADMIN, priority=Priority.HIGH)
+    store.cancel_job(high.job_id, ADMIN)
+    assert store.retry_job(high.job_id, ADMIN, ticket=10**6 + 1, caps=NO_CAPS).job.priority == Priority.HIGH
+
+
+def test_the_message_tells_the_place_at_every_change_that_moved_it(store: Store) -> None:
+    def told(job: Job) -> object:
+        page = store.messages_page(job.conversation_id, before=None, limit=2)
+        return next(one for one in page if one.id == job.message_id).extra_metadata["queue_position"]
+
+    first, second, third = (stored_job(store) for _ in range(3))
+    assert [told(job) for job in (first, second, third)] == [1, 2, 3]
+    store.move_to_front(third.job_id)
+    assert told(third) == 1
+    running = claim(store)
+    assert (running.job_id, told(third)) == (third.job_id, 0)
+    store.put_back(running)
+    assert told(third) == 1
+    store.claim(GPU1, lease_s=30)
+    second_running = claim(store)
+    urgent = stored_job(store, priority=Priority.HIGH)
+    store.put_back(second_running)
+    assert (told(urgent), told(first)) == (1, 2)
 
 
 def test_a_deleted_conversation_takes_its_jobs_along(store: Store) -> None:
