@@ -6,16 +6,18 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 
-PAUSE_S = 0.02
+#: what comes at once is seen at once; what takes long is asked for ever more rarely, and costs the machine less
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 0.06
 
 
 def wait_for(condition: Callable[[], Found], *, timeout_s: float = 30.0, what: str = "") -> Found:
     """Return the first truthy value of `condition`; raise AssertionError after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
+    began, pause_s = time.monotonic(), FIRST_PAUSE_S
     while True:
         found = condition()
         if found:
             return found
-        if time.monotonic() > deadline:
+        if time.monotonic() - began > timeout_s:
             raise AssertionError(f"gave up after {timeout_s} s: {what or condition}")
-        time.sleep(PAUSE_S)
+        time.sleep(pause_s)
+        pause_s = min(LONGEST_PAUSE_S, pause_s * 1.3)
