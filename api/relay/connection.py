@@ -21,6 +21,8 @@ from api.relay.outbox import Outbox
 
 MAX_MESSAGE_BYTES = 4096
 RECEIVE_BYTES = 4096
+#: reads and frames of one socket in a second: a page needs one or two, and each takes time from everybody
+MOST_HEARD = 200
 #: what the kernel may hold for one slow reader
 SEND_BUFFER_BYTES = 1 << 16
 #: after our close frame the peer has so long to answer
@@ -41,6 +43,7 @@ TOO_BIG = Close(1009, "message too big")
 INTERNAL = Close(1011, "internal error")
 RESTART = Close(1012, "server restarts")
 TOO_SLOW = Close(1013, "too slow")
+TOO_TALKATIVE = Close(1013, "too many messages")
 BUSY = Close(1013, "try again later")
 UNAUTHENTICATED = Close(4401, "not authenticated")
 NO_AUTH_IN_TIME = Close(4408, "no authentication in time")
@@ -61,6 +64,8 @@ class Connection:
     __slots__ = (
         "_close_code",
         "_deaf",
+        "_heard",
+        "_hears_until",
         "_in_pieces",
         "_on_close",
         "_protocol",
@@ -76,6 +81,7 @@ class Connection:
         self._on_close: Callable[[], None] | None = on_close
         self._in_pieces: list[str] = []
         self._size = 0
+        self._heard, self._hears_until = 0, 0.0
         self._deaf = False
         self._close_code = LOST
         #: whether a close frame was sent, or will be
@@ -92,7 +98,7 @@ class Connection:
         try:
             while data := self._sock.recv(RECEIVE_BYTES):
                 self.heard_at = monotonic()
-                if not self._deaf and not self._parse(data, on_text):
+                if not self._bears_more() or not (self._deaf or self._parse(data, on_text)):
                     return
         except OSError:
             return
@@ -140,7 +146,17 @@ class Connection:
 
     def _parse(self, data: bytes, on_text: Callable[[str], None]) -> bool:
         self._protocol.receive_data(data)
-        return all(self._handle(event, on_text) for event in self._protocol.events())
+        return all(self._bears_more() and self._handle(event, on_text) for event in self._protocol.events())
+
+    def _bears_more(self) -> bool:
+        """Count a read or a frame; False past the bound: while a peer has more to say, nobody else has a turn."""
+        if self.heard_at >= self._hears_until:
+            self._heard, self._hears_until = 0, self.heard_at + 1
+        self._heard += 1
+        if self._heard <= MOST_HEARD:
+            return True
+        self.close(TOO_TALKATIVE)
+        return False
 
     def _handle(self, event: Event, on_text: Callable[[str], None]) -> bool:
         """Act on one event; False when the socket has ended."""
