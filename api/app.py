@@ -29,10 +29,14 @@ from shared.settings import Settings
 from shared.store import Caps
 from shared.wakeups import BackgroundBell, Bell
 
+#: a Redis that is silent costs one wait in so many seconds, not one for every job of a list
+REDIS_REST_S = 1.0
+
 
 def create_app(settings: Settings) -> Flask:
     """Return the app for `settings`, whose addresses must be set; connects to nothing yet."""
     app = Flask("forgeline", static_folder=None)
+    app.url_map.merge_slashes = False  # an address that is not ours is not redirected to one that is
     app.config[CONFIG_KEY] = settings.default_locale
     app.config[LOGIN_URL_KEY] = settings.login_url
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
@@ -72,7 +76,7 @@ def installation(here: Context) -> Installation:
 
 def compose(settings: Settings) -> Context:
     """Build the collaborators of one process."""
-    base = Foundation.of(settings)
+    base = Foundation.of(settings, redis_rest_s=REDIS_REST_S)
     bell = BackgroundBell(Bell(str(settings.redis_url)), workers=base.live.listeners)
     caps = Caps(max_queue=settings.max_queue, max_jobs_per_user=settings.max_jobs_per_user)
     processor = Processor(

@@ -9,18 +9,14 @@ address does not answer, the last good one serves on for an hour, and the addres
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from shared.domain.errors import QueueUnavailable, Unauthenticated
 from shared.logs import get_logger
-from shared.settings import Fault, Settings, SettingsError
+from shared.public_key import read_public_key
+from shared.settings import Settings
 
 log = get_logger(__name__)
 
@@ -55,28 +51,6 @@ class TokenKeys:
         if self._key_set and algorithm in KEY_ALGORITHMS:
             return self._key_set.key_for(header.get("kid"), algorithm), algorithm
         raise Unauthenticated("no key for this algorithm")
-
-
-@dataclass(frozen=True, slots=True)
-class PublicKey:
-    """A public key and the one algorithm it may check."""
-
-    key: RSAPublicKey | EllipticCurvePublicKey = field(repr=False)
-    algorithm: str
-
-
-def read_public_key(text: str) -> PublicKey:
-    """Read a PEM public key, its line ends perhaps written as \\n, or the path of one; raises SettingsError."""
-    try:
-        pem = text.replace("\\n", "\n") if "-----BEGIN" in text else Path(text).read_text(encoding="ascii")
-        key = load_pem_public_key(pem.encode("ascii"))
-    except (OSError, ValueError, UnicodeError) as error:
-        raise _refused("neither a PEM public key nor the path of one") from error
-    if isinstance(key, RSAPublicKey) and key.key_size >= 2048:
-        return PublicKey(key, "RS256")
-    if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
-        return PublicKey(key, "ES256")
-    raise _refused("neither RSA of 2048 bits or more (RS256) nor P-256 (ES256)")
 
 
 class KeySet:
@@ -118,7 +92,3 @@ class KeySet:
         if key is None or self._now() - seen_at > KEY_SET_OUTAGE_S:
             raise QueueUnavailable("the key set cannot be reached", retry_after_s=RETRY_AFTER_S)
         return key
-
-
-def _refused(why: str) -> SettingsError:
-    return SettingsError([Fault("JWT_PUBLIC_KEY", why)])

@@ -12,6 +12,7 @@ import gevent
 from gevent import socket
 
 from api.door import MAX_BODY_BYTES
+from api.unreadable import answer_too_late
 
 BODY_WITHIN_S = 10.0
 
@@ -31,11 +32,19 @@ class BodiesInTime:
         if size:
             body = _read(environ, size)
             if body is None:
-                start_response("408 Request Timeout", [("Content-Length", "0")])
+                headers, told = answer_too_late(environ.get("REMOTE_ADDR", ""))
+                start_response("408 Request Timeout", list(headers.items()))
                 _stop_reading(environ)
-                return []
-            environ["wsgi.input"] = io.BytesIO(body)
+                return [told]
+            _put(environ, body)
         return self._application(environ, start_response)
+
+
+def _put(environ: Environ, body: bytes) -> None:
+    """Let the body be of known size, also one that came in chunks: the door refuses what is too big by its size."""
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
 
 
 def _to_read(environ: Environ) -> int:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from shared.announcer import Announcer
 from shared.background import Background
-from shared.domain.errors import QueueFull, QueueUnavailable, TooManyJobs
+from shared.domain.errors import NotFound, QueueFull, QueueUnavailable, TooManyJobs
 from shared.domain.identity import Identity
 from shared.domain.jobs import Job, Priority
 from shared.domain.params import GenerateRequest
@@ -139,6 +139,13 @@ class Processor:
         raise QueueUnavailable("no free ticket", retry_after_s=2)
 
 
+def _known_form(conversation_id: str | None) -> str | None:
+    """An id that no conversation can have is as good as missing; raises NotFound."""
+    if conversation_id is not None and not conversation_id.isprintable():
+        raise NotFound
+    return conversation_id
+
+
 def _new_job(request: GenerateRequest, identity: Identity, locale: str) -> NewJob:
     return NewJob(
         user_id=identity.user_id,
@@ -147,6 +154,6 @@ def _new_job(request: GenerateRequest, identity: Identity, locale: str) -> NewJo
         params=request.params.model_dump(exclude={"prompt"}),
         priority=Priority.HIGH if request.priority == "high" else Priority.NORMAL,
         locale=request.locale or locale,
-        conversation_id=request.conversation_id,
+        conversation_id=_known_form(request.conversation_id),
         callback_url=request.callback_url,
     )

@@ -1,4 +1,4 @@
-"""What is answered to a request that never became one: gunicorn could not read it, so no route and no door saw it.
+"""What is answered to a request that never became one: it could not be read, so no route and no door saw it.
 
 The answer is a problem document like every other, in English: a language stands in headers, and those are what may be
 broken. The connection ends with it.
@@ -47,18 +47,28 @@ def answer_to(error: BaseException, address: str) -> bytes:
         log.error("request not answered", request_id=request_id, address=address, exc_info=error)
     else:
         log.warning("request not readable", request_id=request_id, address=address, fault=repr(error))
-    body = to_json(_problem(status, error))
-    headers = {
+    body = to_json(_problem(status))
+    headers = {**_headers(body, request_id), "Connection": "close"}
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body
+
+
+def answer_too_late(address: str) -> tuple[dict[str, str], bytes]:
+    """Return headers and body of the 408 for a body that did not come in time, and log it."""
+    request_id, body = uuid.uuid4().hex, to_json(_problem(HTTPStatus.REQUEST_TIMEOUT))
+    log.warning("request not readable", request_id=request_id, address=address, fault="its body did not come in time")
+    return _headers(body, request_id), body
+
+
+def _headers(body: bytes, request_id: str) -> dict[str, str]:
+    return {
         "Content-Type": PROBLEM,
         "Content-Length": str(len(body)),
-        "Connection": "close",
         "Cache-Control": "no-store",
         "X-Request-Id": request_id,
         "Content-Security-Policy": content_policy(),
         **SECURITY_HEADERS,
     }
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body
 
 
 def _status_of(error: BaseException) -> HTTPStatus:
@@ -67,7 +77,7 @@ def _status_of(error: BaseException) -> HTTPStatus:
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
 
 
-def _problem(status: HTTPStatus, error: BaseException) -> dict[str, object]:
+def _problem(status: HTTPStatus) -> dict[str, object]:
     code = ErrorCode.INVALID_REQUEST
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         code = ErrorCode.INTERNAL

@@ -1,6 +1,7 @@
 """`forgeline token`: a token for a user, signed with this installation's own secret."""
 
 from datetime import UTC, datetime, timedelta
+from math import isnan
 from typing import Any
 
 import click
@@ -8,14 +9,21 @@ import jwt
 
 from shared.settings import Settings
 
+#: a hundred years
+LONGEST_DAYS = 36525
+
 
 @click.command()
 @click.option("--user", required=True, metavar="ID", help="The user's id (the token's `sub`).")
 @click.option("--name", help="The user's name.")
 @click.option("--admin", is_flag=True, help="With the role admin.")
-@click.option("--days", default=30.0, show_default=True, type=click.FloatRange(min=0, min_open=True))
+@click.option("--days", default=30.0, show_default=True, type=click.FloatRange(0, LONGEST_DAYS, min_open=True))
 def token(user: str, name: str | None, admin: bool, days: float) -> None:
     """Make a token and print it."""
+    if not user:
+        raise click.UsageError("--user must not be empty")
+    if isnan(days):  # it passes every range
+        raise click.UsageError("--days must be a number")
     settings = Settings.from_env()
     if not settings.jwt_secret:
         raise click.ClickException("JWT_SECRET is not set: tokens signed elsewhere are made elsewhere")

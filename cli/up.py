@@ -20,7 +20,7 @@ from cli.embedded import EmbeddedServerError
 from cli.migrate import must_migrate
 from cli.ports import refusal
 from cli.supervisor import Supervisor
-from cli.up_folder import AlreadyUp, locked, turn_logs, write_addresses
+from cli.up_folder import AlreadyUp, FolderUnusable, locked, turn_logs, write_addresses
 from cli.up_plan import Plan
 from cli.up_ready import api_serves, servers_answer
 from cli.up_terminal import follow, introduce, line, say
@@ -45,7 +45,7 @@ def up(gpus: tuple[str, ...]) -> None:
         with locked(settings.data_dir):
             _check_place(settings)
             asyncio.run(Up(Plan.of(settings, forges)).run())
-    except (UpError, AlreadyUp, EmbeddedServerError) as error:
+    except (UpError, AlreadyUp, FolderUnusable, EmbeddedServerError) as error:
         line(f"forgeline up: {error}")
         sys.exit(1)
 

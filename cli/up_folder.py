@@ -25,11 +25,19 @@ class AlreadyUp(RuntimeError):
     """Another `up` runs on this folder."""
 
 
+class FolderUnusable(RuntimeError):
+    """Nothing can be written to DATA_DIR."""
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; raises AlreadyUp with the pid of who holds it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644), "r+") as file:
+    """Hold the folder for this process; raises AlreadyUp with the pid of who holds it, FolderUnusable."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise FolderUnusable(f"DATA_DIR {folder} cannot be used: {error.strerror}") from None
+    with open(lock, "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -37,6 +37,11 @@ def sockets_of(user_id: str) -> str:
     return f"forgeline:sockets:{user_id}"
 
 
+def alive(process: str) -> str:
+    """STRING: this process of the API lives, with an expiry: its sockets' seats count (api.relay)."""
+    return f"forgeline:alive:{process}"
+
+
 def circuit(forge: str) -> str:
     """Namespace of a Forge's circuit breaker keys (worker.breaker)."""
     return f"forgeline:circuit:{forge}"

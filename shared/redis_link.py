@@ -5,8 +5,8 @@ An address is `redis://`, `rediss://` (TLS), or Sentinel:
     sentinel://[user:password@]host:port[,host:port…]/MASTER[/DB]
 
 The password of a Sentinel address is the one of the master and its replicas. A call answers or fails within
-`timeout_s`; a connection that the server closed meanwhile is made anew once, without waiting. A worker, which makes
-one call after the other, may let a server rest that did not answer in time: for `rest_s` every call fails at once.
+`timeout_s`; a connection that the server closed meanwhile is made anew once, without waiting. Who makes
+one call after the other may let a server rest that did not answer in time: for `rest_s` every call fails at once.
 """
 
 import time

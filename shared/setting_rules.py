@@ -80,6 +80,19 @@ def redis_url(url: str | None) -> str | None:
     return url
 
 
+def host_name(name: str) -> str:
+    """A host, perhaps with a port or a `*`; no address."""
+    if re.search(r"[/@\s]", name):
+        raise refuse(f"{name} is not a host name (host, host:port or *.domain, without http://)")
+    return name
+
+
+def callable_host(entry: str) -> str:
+    """A host to which callbacks may go, `http://` before it for one without TLS."""
+    host_name(entry.removeprefix("http://").removeprefix("https://"))
+    return entry
+
+
 def user_and_password(pair: str | None) -> str | None:
     """`user:password`."""
     if pair is not None and not all(pair.partition(":")):
@@ -89,7 +102,9 @@ def user_and_password(pair: str | None) -> str | None:
 
 def page_url(url: str | None) -> str | None:
     """A page on this server (`/…`) or on another."""
-    return url if url is None or url.startswith("/") else web_url(url)
+    if url is not None and not url.startswith("/"):
+        web_url(url)
+    return url
 
 
 def json_value(value: object) -> object:
@@ -118,7 +133,8 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
-Names = Annotated[tuple[str, ...], BeforeValidator(split_list)]
+CallableHosts = Annotated[tuple[Annotated[str, AfterValidator(callable_host)], ...], BeforeValidator(split_list)]
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(host_name)], ...], BeforeValidator(split_list)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(origin)], ...], BeforeValidator(split_list)]
 Waits = Annotated[tuple[Seconds, ...], BeforeValidator(split_list)]
 WebUrl = Annotated[str, AfterValidator(web_url)]

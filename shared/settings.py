@@ -6,6 +6,7 @@ is an unset one. Every fault is named at once, never the value of a secret.
 """
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self, TypeVar
@@ -17,8 +18,9 @@ from pydantic_core import ErrorDetails
 
 from shared import setting_rules as rules
 from shared.setting_rules import (
+    CallableHosts,
+    Hosts,
     JsonObject,
-    Names,
     NotNegative,
     Origins,
     Positive,
@@ -112,7 +114,7 @@ class Settings(BaseModel):
     previews: Annotated[Literal["auto", "on", "off"], Word] = "auto"
 
     api_processes: Positive = 1
-    webhook_hosts: Names = ()
+    webhook_hosts: CallableHosts = ()
     webhook_secret: Secret = None
     jwt_secret: Secret = None
     jwt_public_key: Secret = None
@@ -122,7 +124,7 @@ class Settings(BaseModel):
     login_url: Annotated[str | None, AfterValidator(rules.page_url)] = None
     metrics_token: Secret = None
     allowed_origins: Origins = ()
-    allowed_hosts: Names = ()
+    allowed_hosts: Hosts = ()
     trusted_proxies: NotNegative = 0
     default_locale: Annotated[Literal["en", "tr"], Word] = "en"
     log_format: Annotated[Literal["text", "json"], Word] = "text"
@@ -179,7 +181,7 @@ class Settings(BaseModel):
         folder = info.data.get("data_dir")
         if folder is not None and url in ("", "file://DATA_DIR/images"):
             return str((folder / "images").as_uri())
-        if url and not url.startswith(("file:///", "s3://")):
+        if url and not re.match(r"file:///|s3://[^/]", url):
             raise refuse("neither file:///an/absolute/folder nor s3://bucket/prefix")
         return url
 
@@ -189,6 +191,15 @@ class Settings(BaseModel):
         if info.data.get("webhook_hosts") and not secret:
             raise refuse("WEBHOOK_HOSTS is set, so a signing key is needed")
         return secret
+
+    @field_validator("jwt_public_key")
+    @classmethod
+    def _public_key_is_one(cls, text: str | None) -> str | None:
+        if text:
+            from shared.public_key import read_public_key
+
+            read_public_key(text)
+        return text
 
     @field_validator("jwt_jwks_url")
     @classmethod

@@ -1,9 +1,11 @@
 """How many sockets a user has open when several processes serve: each socket holds a seat in Redis.
 
-    ZSET of a user: seat -> Unix seconds until which it counts
+    ZSET of a user:      seat (process:number) -> Unix seconds until which it counts
+    STRING of a process: it lives; runs out by itself
 
-A seat is taken in one atomic step, moved on while its socket is open, and given back when it ends; those of a process
-that died run out. While Redis is away each process counts its own sockets alone.
+A seat is taken in one atomic step, moved on while its socket is open, and given back when it ends. Those of a process
+that died count no more as soon as its sign of life has run out: its users come back at once. While Redis is away each
+process counts its own sockets alone.
 """
 
 import logging
@@ -18,21 +20,29 @@ from gevent.event import Event
 from redis import Redis
 from redis.exceptions import RedisError
 
-from shared.redis_keys import sockets_of
+from shared.redis_keys import alive, sockets_of
 
 log = logging.getLogger(__name__)
 
 STANDS_S = 60.0
 EVERY_S = 15.0
+#: a process says that it lives so often, and is believed to for so long
+SIGN_EVERY_S = 1.0
+LIVES_S = 4
 GATHER_S = 0.05
 AT_ONCE = 200
 #: a socket that could not be counted
 UNCOUNTED = ""
 
-#: KEYS: the user's seats; ARGV: now, until, most, seat. Returns whether the seat was taken.
+#: KEYS: the user's seats; ARGV: now, until, most, seat, what stands before a process in its sign of life.
+#: Returns whether the seat was taken.
 TAKE = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+local taken = 0
+for _, seat in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  taken = taken + redis.call('EXISTS', ARGV[5] .. string.match(seat, '^[^:]*'))
+end
+if taken >= tonumber(ARGV[3]) then return 0 end
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[4])
 redis.call('EXPIRE', KEYS[1], 120)
 return 1
@@ -45,19 +55,20 @@ class Seats:
     def __init__(self, redis: "Redis", *, most: int) -> None:
         self._redis = redis
         self._most = most
-        self._process = uuid4().hex[:12]
+        self.process = uuid4().hex[:12]
         self._numbers = count()
         self._taken: dict[str, str] = {}
         self._given_back: list[tuple[str, str]] = []
         self._changed = Event()
-        self._kept_at = 0.0
+        self._kept_at = self._signed_at = 0.0
 
     def take(self, user_id: str) -> str | None:
         """Return a seat for one more socket of this user, None when all are taken."""
-        seat = f"{self._process}:{next(self._numbers)}"
+        seat = f"{self.process}:{next(self._numbers)}"
         now = time()
         try:
-            free = self._redis.eval(TAKE, 1, sockets_of(user_id), now, now + STANDS_S, self._most, seat)
+            self._give_sign(now)
+            free = self._redis.eval(TAKE, 1, sockets_of(user_id), now, now + STANDS_S, self._most, seat, alive(""))
         except RedisError as error:
             log.warning("a socket could not be counted: %s", error)
             return UNCOUNTED
@@ -85,14 +96,21 @@ class Seats:
     def run(self) -> None:
         """Keep the seats for ever; a greenlet's body."""
         while True:
-            self._changed.wait(EVERY_S)
+            self._changed.wait(SIGN_EVERY_S)
             gevent.sleep(GATHER_S)
             self._changed.clear()
             try:
                 self._free()
+                self._give_sign(time())
                 self.keep(time())
             except RedisError as error:
                 log.warning("sockets could not be counted: %s", error)
+
+    def _give_sign(self, now: float) -> None:
+        if self._signed_at <= now < self._signed_at + SIGN_EVERY_S:
+            return
+        self._redis.set(alive(self.process), 1, ex=LIVES_S)
+        self._signed_at = now
 
     def keep(self, now: float) -> None:
         """Every EVERY_S, let every taken seat count until STANDS_S after `now` (Unix seconds); raises RedisError."""

@@ -1,7 +1,9 @@
 """Stored images: the owner's only."""
 
 import re
+import unicodedata
 from datetime import UTC
+from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 
@@ -48,9 +50,7 @@ def image(name: str) -> Response:
     response.headers["Cache-Control"] = PRIVATE
     response.set_etag(f"{name}-{asked.w or 'full'}")
     if asked.download == "1":
-        response.headers.set(
-            "Content-Disposition", "attachment", filename=file_name(job, THUMBNAIL_SUFFIX if asked.w else ".png")
-        )
+        name_it(response, file_name(job, THUMBNAIL_SUFFIX if asked.w else ".png"))
     response.make_conditional(request, accept_ranges=True, complete_length=len(content))
     return response
 
@@ -66,9 +66,18 @@ def _content(name: str, width: int | None) -> bytes:
         raise NotFound from error
 
 
+def name_it(response: Response, name: str) -> None:
+    """Offer an answer as a file called `name`; who reads ASCII alone gets its letters without marks (RFC 6266)."""
+    letters = unicodedata.normalize("NFKD", name.replace("ı", "i")).encode("ascii", "ignore").decode()
+    plain = letters if letters[0].isalnum() else f"image{letters}"
+    whole = {} if plain == name else {"filename*": f"UTF-8''{quote(name, safe='')}"}
+    response.headers.set("Content-Disposition", "attachment", filename=plain, **whole)
+
+
 def file_name(job: Job, suffix: str) -> str:
     """Return a good name for a download: the prompt's words, the moment, the seed."""
-    slug = _NOT_WORD.sub("-", job.prompt.lower()).strip("-")[:SLUG_CHARS].strip("-") or "image"
+    prompt = unicodedata.normalize("NFC", job.prompt).replace("İ", "i").lower()
+    slug = _NOT_WORD.sub("-", prompt).strip("-")[:SLUG_CHARS].strip("-") or "image"
     moment = (job.finished_at or job.created_at).astimezone(UTC)
     return f"{slug}_{moment:%Y%m%d-%H%M}_{job.params.get('seed')}{suffix}"
 

@@ -115,7 +115,7 @@ class GenerationParams(BaseModel):
 class GenerateRequest(GenerationParams):
     """The body of POST /image/generate."""
 
-    conversation_id: Annotated[AnyText | None, Field(description="Yours; without it a new one is made.")] = None
+    conversation_id: Annotated[str | None, Field(description="Yours; without it a new one is made.")] = None
     priority: Annotated[Literal["normal", "high"], Field(description="`high` is for admins.")] = "normal"
     locale: Annotated[Locale | None, Field(description="Language of the texts on the job.")] = None
     callback_url: Annotated[

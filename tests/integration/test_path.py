@@ -93,6 +93,9 @@ def test_a_prompt_becomes_a_picture(stack: Stack, forge: DemoForge, socket: WebS
     # the event of the acceptance may be overtaken by the claim's, and is then not told any more
     assert {state["stage"] for state in told} >= {"loading", "sampling", "saving", None}
     picture = requests.get(stack.url + told[-1]["image_url"], timeout=10)
+    named = requests.get(stack.url + told[-1]["image_url"], {"download": 1}, timeout=10)
+    assert named.content == picture.content
+    assert "filename*=UTF-8''g%C3%BCn-bat%C4%B1m%C4%B1nda-istanbul_" in named.headers["Content-Disposition"]
     assert picture.headers["Content-Type"] == "image/png" and picture.content.startswith(b"\x89PNG")
     assert told[-1]["params"]["seed"] >= 0 and told[-1]["params"]["model"]
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from email.parser import BytesParser
 
 import pytest
+import requests
 
 from cli.embedded_postgres import EmbeddedPostgres
 from cli.embedded_redis import EmbeddedRedis
 from tests import services
 from tests.api_server import ApiServer, api_server
+from tests.tokens import bearer
 
 HOST = b"Host: 127.0.0.1\r\n"
 UNREADABLE = {
@@ -45,9 +47,31 @@ def test_it_is_told_as_a_problem_and_ends_the_connection(server: ApiServer, name
     assert problem["title"] == "The request is not valid." and words in problem["detail"]
 
 
+@pytest.mark.parametrize("size", [64 * 1024, 64 * 1024 + 1])
+def test_a_body_in_chunks_is_as_long_as_it_is(server: ApiServer, size: int) -> None:
+    body = b"{}".ljust(size)
+    chunks = (body[start : start + 16_384] for start in range(0, size, 16_384))
+    answer = requests.post(server.url("/image/generate"), data=chunks, headers=bearer() | {"Content-Type": "application/json"}, timeout=10)
+    refused = (422, "invalid_request") if size <= 64 * 1024 else (413, "payload_too_large")
+    assert (answer.status_code, answer.json()["code"]) == refused
+
+
+def test_a_body_that_never_ends_is_told_as_a_problem(server: ApiServer) -> None:
+    sent = b"POST /image/generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+    line, headers, body = say(server, sent)
+    assert line.startswith("HTTP/1.1 408 ")
+    assert headers["Content-Type"] == "application/problem+json" and len(headers["X-Request-Id"]) == 32
+    assert json.loads(body)["code"] == "invalid_request"
+
+
+def test_an_address_with_two_slashes_is_no_other(server: ApiServer) -> None:
+    answer = requests.get(server.url("/image//options"), headers=bearer(), timeout=10, allow_redirects=False)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 def say(server: ApiServer, data: bytes) -> tuple[str, dict[str, str], bytes]:
     """Send raw bytes; return status line, headers and body of the answer, which the server ends."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(data)
         answer = b""
         while chunk := connection.recv(65536):

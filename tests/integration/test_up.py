@@ -107,6 +107,13 @@ def test_a_busy_port_is_refused_in_one_line(tmp_path: Path) -> None:
     assert port in refused and refused.count("\n") == 1
 
 
+def test_a_folder_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in ("/proc/nowhere", str(tmp_path / "file")):
+        refused = _refused(DATA_DIR=folder, PORT=str(free_port()))
+        assert folder in refused and refused.count("\n") == 1
+
+
 def test_every_wrong_setting_is_named_at_once(tmp_path: Path) -> None:
     refused = _refused(DATA_DIR=str(tmp_path), PORT="none", LEASE_S="1", RATE_LIMIT="often")
     assert all(name in refused for name in ("PORT", "LEASE_S", "RATE_LIMIT"))

@@ -8,9 +8,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from api.auth import Authenticator, is_public
-from api.auth_keys import read_public_key
 from shared.domain.errors import ForgelineError
 from shared.domain.identity import LOCAL_IDENTITY
+from shared.public_key import read_public_key
 from shared.settings import Settings, SettingsError
 from tests import tokens
 from tests.door_app import door_app, jwt_settings
@@ -107,8 +107,11 @@ def test_a_public_key_checks_its_own_algorithm_only(key: Any, algorithm: str) ->
     ids=["empty", "text", "broken", "no file", "not ASCII", "P-384"],
 )
 def test_a_key_that_cannot_be_used_stops_the_start(text: str) -> None:
-    with pytest.raises(SettingsError, match="JWT_PUBLIC_KEY"):
+    with pytest.raises(ValueError, match=r"PEM|RSA"):
         read_public_key(text)
+    if text:
+        with pytest.raises(SettingsError, match="JWT_PUBLIC_KEY"):
+            Settings.from_env({"AUTH_MODE": "jwt", "JWT_PUBLIC_KEY": text}, while_up=False)
 
 
 def test_public_paths_are_the_contracts() -> None:

@@ -53,6 +53,15 @@ def test_a_token_is_for_the_audience_and_by_the_issuer_of_the_settings() -> None
     assert claims["roles"] == [] and "preferred_username" not in claims
 
 
+@pytest.mark.parametrize(
+    "words", [("--user", ""), ("--days", "nan"), ("--days", "inf"), ("--days", "1e300"), ("--days", "0")]
+)
+def test_a_token_that_nobody_could_use_is_not_made(words: tuple[str, str]) -> None:
+    given = {"--user": "7"} | {words[0]: words[1]}
+    code, _, told = run("token", *(word for pair in given.items() for word in pair), JWT_SECRET=SECRET)
+    assert code == 2 and words[0] in told
+
+
 def test_without_a_secret_there_is_no_token() -> None:
     code, said, error = run("token", "--user", "42", JWT_SECRET="")
     assert (code, said) == (1, "") and "JWT_SECRET" in error

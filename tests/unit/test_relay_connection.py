@@ -20,7 +20,8 @@ class Pair:
         self.theirs = Protocol(ConnectionType.CLIENT)
         self.heard: list[str] = []
         self.ours = _AsTcp(fileno=ours.detach())
-        self.connection = Connection(Link(self.ours, Protocol(ConnectionType.SERVER)), buffer=256, on_close=lambda: None)
+        link = Link(self.ours, Protocol(ConnectionType.SERVER))
+        self.connection = Connection(link, buffer=256, on_close=lambda: None)
 
     def says(self, *, times: int) -> None:
         """Put that many messages on the wire at once."""
@@ -39,7 +40,7 @@ class Pair:
         return int(event.code)
 
 
-class _AsTcp(socket.socket):
+class _AsTcp(socket.socket):  # type: ignore[misc]  # gevent types it not
     """A socket of a pair knows no option of TCP."""
 
     def setsockopt(self, *_: object) -> None:

@@ -7,7 +7,7 @@ import redis
 from fakeredis import FakeRedis
 
 from api.relay.seats import Seats
-from shared.redis_keys import sockets_of
+from shared.redis_keys import alive, sockets_of
 
 
 @pytest.fixture
@@ -41,3 +41,11 @@ def test_without_redis_seats_run_out(
     with caplog.at_level(logging.WARNING):
         seats.give_all_back()
     assert "run out" in caplog.text
+
+
+def test_the_seats_of_a_process_that_was_killed_count_no_more_once_its_sign_of_life_ran_out(server: FakeRedis) -> None:
+    killed, living = Seats(server, most=2), Seats(server, most=2)
+    assert killed.take("alice") and killed.take("alice") and living.take("alice") is None
+    server.delete(alive(killed.process))
+    assert server.ttl(alive(living.process)) > 0
+    assert living.take("alice") and living.take("alice") and living.take("alice") is None

@@ -49,6 +49,8 @@ def test_every_fault_is_named_at_once() -> None:
         "ALLOWED_ORIGINS": "https://a.example/path",
         "LOGIN_URL": "javascript:alert(1)",
         "WEBHOOK_HOSTS": "hooks.example.com",
+        "ALLOWED_HOSTS": "art.example, https://other.example",
+        "JWT_PUBLIC_KEY": "abc",
         "DEFAULT_LOCALE": "de",
     }
     assert set(faults(**wrong)) == set(wrong) - {"WEBHOOK_HOSTS"} | {"WEBHOOK_SECRET"}
@@ -93,6 +95,18 @@ def test_the_cap_of_a_user_applies_in_local_mode_only_if_set() -> None:
     assert Settings.from_env({}).max_jobs_per_user is None
     assert Settings.from_env({"MAX_JOBS_PER_USER": "3"}).max_jobs_per_user == 3
     assert Settings.from_env({"AUTH_MODE": "jwt", "JWT_SECRET": "s" * 32}).max_jobs_per_user == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("IMAGE_STORE", "s3://"), ("IMAGE_STORE", "s3:///prefix"), ("WEBHOOK_HOSTS", "a/b"), ("WEBHOOK_HOSTS", "a b")],
+)
+def test_what_can_never_work_is_refused(name: str, value: str) -> None:
+    assert set(faults(**{name: value, "WEBHOOK_SECRET": "x"})) == {name}
+
+
+def test_an_address_keeps_its_last_slash_where_one_is_sent_there() -> None:
+    assert Settings.from_env({"LOGIN_URL": "https://a.example/"}, while_up=False).login_url == "https://a.example/"
 
 
 def test_lists_are_separated_by_commas() -> None:
