@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from shared.store import Claimant, Store
+from shared.domain.jobs import Status
+from shared.store import Claimant, Store, StoreUnavailable
 from tests.builders import stored_job
 from tests.demo_calls import generate, post
 from tests.integration.one_worker import Worker
@@ -77,3 +79,46 @@ def test_a_forge_that_another_took_while_its_ghost_ended_is_left_to_it(haunted: 
     while_it_ends(haunted, lambda: haunted.steal_forge(seconds=30))
     assert not haunted.bench.gate.opens()
     assert haunted.store.live_workers(30)[0].problem == "busy_elsewhere"
+
+
+def lose_the_second_claim(worker: Worker, error: Exception) -> None:
+    """Let the claim of who follows be committed, and not be heard of."""
+    claim, claims = worker.bench.store.claim, []
+
+    def lose(*arguments: Any, **named: Any) -> Any:
+        claims.append(claim(*arguments, **named))
+        if len(claims) == 2:
+            raise error
+        return claims[-1]
+
+    worker.bench.store.claim = lose  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("lost at the commit"), RuntimeError("broken after the commit")])
+def test_a_follower_whose_claim_was_not_heard_of_is_given_back_at_once(worker: Worker, error: Exception) -> None:
+    lose_the_second_claim(worker, error)
+    first, second = worker.job(), worker.job()
+    worker.wake_up()
+    back = worker.row(second)
+    assert worker.row(first).status is Status.COMPLETE
+    assert (back.status, back.attempt, back.deaths, worker.wake_ups()) == (Status.QUEUED, 1, 0, 1)
+    worker.wake_up()
+    assert (worker.row(second).status, worker.row(second).attempt) == (Status.COMPLETE, 2)
+
+
+def test_a_follower_not_heard_of_is_given_back_when_the_database_is_there_again(worker: Worker) -> None:
+    lose_the_second_claim(worker, StoreUnavailable("lost at the commit"))
+    first, second = worker.job(), worker.job()
+    held = worker.bench.store.jobs_of_boot
+
+    def away(boot_id: str) -> Any:
+        worker.bench.store.jobs_of_boot = held  # type: ignore[method-assign]
+        raise StoreUnavailable("still away")
+
+    worker.bench.store.jobs_of_boot = away  # type: ignore[method-assign]
+    worker.wake_up()
+    assert (worker.row(second).status, worker.wake_ups()) == (Status.PROCESSING, 1)
+    worker.wake_up()
+    done = worker.row(second)
+    assert worker.row(first).status is Status.COMPLETE
+    assert (done.status, done.attempt, done.deaths) == (Status.COMPLETE, 2, 0)
