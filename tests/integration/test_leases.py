@@ -1,5 +1,6 @@
 """The rights to a job and to its Forge: both held from the claim on, and nothing done once they may be another's."""
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -7,14 +8,20 @@ from typing import Any
 
 import pytest
 
-from shared.domain.jobs import Status
+from shared.domain.jobs import Job, Status
 from shared.store import Claimant, Store, StoreUnavailable
 from tests.builders import stored_job
 from tests.demo_calls import generate, post
 from tests.integration.one_worker import Worker
+from tests.waiting import wait_for
+from worker.forge_reply import Reply
+from worker.forge_wire import Exchange
 
 OURS = Claimant("gpu1@here", "here/1/1.0/x", "http://forge")
 OTHER = Claimant("gpu2@elsewhere", "elsewhere/1/1.0/x", "http://forge")
+
+#: so many heartbeats of 0.2 s outlast a lease of 1 s
+LONGER_THAN_A_LEASE = 6
 
 
 @pytest.mark.parametrize("fair", [False, True])
@@ -122,3 +129,78 @@ def test_a_follower_not_heard_of_is_given_back_when_the_database_is_there_again(
     done = worker.row(second)
     assert worker.row(first).status is Status.COMPLETE
     assert (done.status, done.attempt, done.deaths) == (Status.COMPLETE, 2, 0)
+
+
+def hold_the_first_picture(patch: pytest.MonkeyPatch, until: Callable[[], object]) -> None:
+    """Let the first picture come in only when something has happened."""
+    receive, held = Exchange.receive, threading.Event()
+
+    def come_in_late(exchange: Exchange, response: Any) -> Reply:
+        reply = receive(exchange, response)
+        if b'"images"' in reply.body and not held.is_set():
+            held.set()
+            wait_for(until)
+        return reply
+
+    patch.setattr(Exchange, "receive", come_in_late)  # the wire itself: no server is slow from a given byte on
+
+
+def renewals(worker: Worker, whose: Job, do: Callable[[Callable[[], Any]], Any]) -> list[Any]:
+    """Let something be done at each renewal of a job's lease; return the list of what came of it."""
+    renew = worker.bench.store.renew_lease
+    seen: list[Any] = []
+
+    def note(job: Job, *, lease_s: float) -> Any:
+        if job.job_id != whose.job_id:
+            return renew(job, lease_s=lease_s)
+        seen.append(None)
+        seen[-1] = do(lambda: renew(job, lease_s=lease_s))
+        return seen[-1]
+
+    worker.bench.store.renew_lease = note  # type: ignore[method-assign]
+    return seen
+
+
+def test_a_follower_is_kept_while_the_picture_before_it_comes_in(
+    make_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = make_worker(LEASE_S="1", HEARTBEAT_S="0.2")
+    first, second = worker.job(), worker.job()
+    renewed = renewals(worker, second, lambda renew: renew())
+    looked = threading.Event()
+    hold_the_first_picture(monkeypatch, until=looked.is_set)
+    seen = []
+
+    def rescue() -> None:
+        wait_for(lambda: len(renewed) > LONGER_THAN_A_LEASE, timeout_s=10)
+        worker.runner.takeover.rescue()
+        seen.append(worker.row(second).status)
+        looked.set()
+
+    worker.wake_up(meanwhile=rescue)
+    assert seen == [Status.PROCESSING]
+    assert [(worker.row(job).status, worker.row(job).attempt) for job in (first, second)] == [(Status.COMPLETE, 1)] * 2
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["taken", "database away"])
+def test_a_follower_whose_lease_is_in_doubt_is_not_sent(
+    make_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch, away: bool
+) -> None:
+    worker = make_worker(LEASE_S="1", HEARTBEAT_S="0.2")
+    first, second = worker.job(), worker.job()
+
+    def lose(renew: Callable[[], Any]) -> Any:
+        if away:
+            raise StoreUnavailable("away")
+        worker.store.put_back(worker.row(second))
+        return renew()
+
+    asked = renewals(worker, second, lose)
+    hold_the_first_picture(monkeypatch, until=lambda: len(asked) > LONGER_THAN_A_LEASE)
+    worker.wake_up()
+    back = worker.row(second)
+    assert worker.row(first).status is Status.COMPLETE
+    assert (back.status, back.attempt, back.deaths, worker.wake_ups()) == (Status.QUEUED, 1, 0, 1)
+    worker.wake_up()
+    tasks = [entry["task"] for entry in worker.demo.wait_for("arrive", count=2)]
+    assert tasks == [f"{first.job_id}-1-1", f"{second.job_id}-2-1"]
