@@ -86,7 +86,7 @@ def _generation(machine: Machine, asked: Txt2Img) -> Generation:
         began=request.environ["demo.began"],
         fault=fault,
         client_gone=lambda: client_has_left(connection),
-        cut=lambda: cut(connection),
+        cut=lambda last_words: cut(connection, last_words),
     )
 
 

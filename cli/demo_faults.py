@@ -11,6 +11,7 @@
 | hang          | stops at `at`; ends when interrupted, unless `stubborn`; let go by DELETE /demo/faults       |
 | mute          | never answers: no progress, no lock taken                                                   |
 | drop          | cuts the connection at `at`; the generation goes on as a ghost                              |
+| proxy         | answers `status` at `at`, as a proxy in front that waits no longer; it goes on as a ghost    |
 | slow          | takes `step_seconds` for each step                                                          |
 | empty         | 200, `images: []`                    | truncated     | 200, the base64 ends in the middle      |
 | wrong_size    | 200, an image of another size        | not_image     | 200, base64 of something else           |
@@ -32,9 +33,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal[
-    "status", "oom", "type_error", "cuda", "poisoned", "bad_model", "hang", "mute", "drop", "slow", "empty",
-    "truncated", "wrong_size", "not_image", "not_json", "black", "data_uri", "jpeg", "webp", "huge", "wrong_model",
-    "unauthorized", "not_found",
+    "status", "oom", "type_error", "cuda", "poisoned", "bad_model", "hang", "mute", "drop", "proxy", "slow",
+    "empty", "truncated", "wrong_size", "not_image", "not_json", "black", "data_uri", "jpeg", "webp", "huge",
+    "wrong_model", "unauthorized", "not_found",
 ]  # fmt: skip
 
 #: A point of a generation: a share of its steps, or one of the phases around them.

@@ -116,7 +116,9 @@ def _suffer(machine: Machine, generation: Generation, epoch: int, share: float) 
     if fault is None or isinstance(fault.at, str) or share < fault.at:
         return
     if fault.kind == "drop":
-        generation.cut()
+        generation.cut(b"")
+    if fault.kind == "proxy":
+        generation.cut(f"HTTP/1.1 {fault.status} Proxy\r\nContent-Length: 0\r\n\r\n".encode())
     if fault.kind == "hang":
         cleared = machine.faults.cleared
         let_go = lambda: machine.faults.cleared != cleared or (machine.state.interrupted and not fault.stubborn)  # noqa: E731

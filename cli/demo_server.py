@@ -77,9 +77,10 @@ class Listener:
         threading.Thread(target=server.serve_forever, args=(0.05,), name="listen", daemon=True).start()
 
 
-def cut(connection: socket.socket) -> None:
-    """End a connection without an answer."""
+def cut(connection: socket.socket, last_words: bytes = b"") -> None:
+    """End a connection without an answer of Forge's."""
     with contextlib.suppress(OSError):
+        connection.sendall(last_words)
         connection.shutdown(socket.SHUT_RDWR)
 
 

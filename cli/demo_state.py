@@ -69,7 +69,7 @@ class Generation:
     seed: int
     fault: Fault | None = None
     client_gone: Callable[[], bool] = bool
-    cut: Callable[[], None] = lambda: None
+    cut: Callable[[bytes], None] = lambda last_words: None
     pictures: list[tuple[Picture, float]] = field(default_factory=list)
     timestamp: str = ""
     model: str = MODELS[0]

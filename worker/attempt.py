@@ -10,7 +10,6 @@ Forge's failures are made decisions by `shared.domain.decisions`; `worker.verdic
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from itertools import count
@@ -29,8 +28,6 @@ from worker.progress import ProgressTeller
 from worker.verdicts import Verdicts
 from worker.workbench import Ending, StopReason, Workbench
 
-log = logging.getLogger(__name__)
-
 #: claims the next job, if there is one
 Follow = Callable[[], "Attempt | None"]
 
@@ -42,21 +39,16 @@ class Attempt:
         self.claimed = claimed
         self.job = claimed.job
         self._bench = bench
-        self._store = bench.store
-        settings = bench.settings
+        self._store, settings = bench.store, bench.settings
         self._lease = Lease(
             bench.store, self.job, bench.claimant, lease_s=settings.lease_s, heartbeat_s=settings.heartbeat_s
         )
         self._troubles = Troubles(bad_rounds=self.job.bad_rounds, forge_deaths=self.job.forge_deaths)
         #: Forge may be at work on what we gave up
         self._ghost = False
+        announcer, previews, step = bench.announcer, bench.previews, settings.progress_step
         self._teller = ProgressTeller(
-            self.job,
-            bench.claimant,
-            store=bench.store,
-            announcer=bench.announcer,
-            previews=bench.previews,
-            step=settings.progress_step,
+            self.job, bench.claimant, store=bench.store, announcer=announcer, previews=previews, step=step
         )
         self._verdicts = Verdicts(self.job, bench)
         self._finish = Finish(self.job, bench, lease=self._lease, teller=self._teller, verdicts=self._verdicts)
@@ -75,8 +67,13 @@ class Attempt:
             self._unready = error
 
     def start(self, before: Attempt | None = None) -> None:
-        """Send the first try, over the connection that the attempt `before` handed on; keep the lease from now on."""
+        """Send the first try, over the connection that the attempt `before` handed on; keep the lease from now on.
+
+        With the lease in doubt nothing is sent, and `run` gives the job up.
+        """
         opened = None if before is None else before._asked().connection()
+        if self._lease.in_doubt:
+            self._generation, self._unready = None, GenerationStopped(StopReason.LOST, stopped=True)
         if self._generation is not None:
             self._generation.start(opened)
             self._bench.figures.generation_begins(self.job)
@@ -86,6 +83,7 @@ class Attempt:
 
     def abandon(self) -> None:
         """Give the job back unsent."""
+        self._lease.stop()
         self._verdicts.put_back()
 
     def run(self, follow: Follow) -> Ending | Attempt:
@@ -196,15 +194,17 @@ class Attempt:
 
     def _on_answered(self) -> None:
         """Have the next job claimed, unless we stop, or this one has met trouble that its picture may repeat."""
-        doubtful = self._lease.gone or self._lease.unsure or self._troubles.bad_rounds or self._troubles.bad_images
+        doubtful = self._lease.in_doubt or self._troubles.bad_rounds or self._troubles.bad_images
         if not doubtful and not stopping.is_stopping():
             self._follower = self._follow()
+        if self._follower is not None:
+            self._lease.keep_too(self._follower._lease)
 
     def _task_id(self, number: int) -> str:
         return f"{self.job.job_id}-{self.job.attempt}-{number}"
 
     def _reason_to_stop(self) -> StopReason | None:
-        if self._lease.gone or self._lease.unsure:
+        if self._lease.in_doubt:
             return StopReason.LOST
         if stopping.is_overdue():
             return StopReason.SHUTDOWN

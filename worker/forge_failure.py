@@ -31,6 +31,10 @@ MAX_DETAIL_CHARS = 300
 COUNTING = frozenset({FailureKind.TIMEOUT, FailureKind.UNREACHABLE, FailureKind.POISONED, FailureKind.SERVER_ERROR})
 #: A proxy in front of Forge speaking for it, or a server that asks to come again.
 AWAY = frozenset({408, 425, 429, 502, 503, 504})
+#: A proxy's own words for a Forge that it lost or waits for no longer (524: Cloudflare's).
+OF_A_PROXY = frozenset({502, 503, 504, 524})
+#: Those that may also mean that Forge never got what was asked.
+NOT_PASSED_ON = frozenset({502, 503})
 #: Exceptions that say: what we sent makes no sense to this Forge.
 TYPE_ERRORS = frozenset(
     {"TypeError", "KeyError", "IndexError", "ValueError", "AssertionError", "ZeroDivisionError", "AttributeError"}
@@ -76,6 +80,11 @@ class ForgeFailure(Exception):
     def counts(self) -> bool:
         """Tell whether this failure counts for the circuit breaker."""
         return self.kind in COUNTING
+
+    @property
+    def cut_off(self) -> bool:
+        """Tell whether the answer was lost, here or at a proxy: Forge may go on with what was asked for."""
+        return self.sent and (self.status is None or self.status in OF_A_PROXY)
 
 
 class GenerationStopped(Exception):

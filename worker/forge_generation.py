@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from shared.domain.failures import FailureKind
 from shared.domain.params import MAX_SEED, GenerationParams
 from worker.forge_answer import GeneratedImage, read_answer
-from worker.forge_failure import ForgeFailure, GenerationStopped
+from worker.forge_failure import NOT_PASSED_ON, ForgeFailure, GenerationStopped
 from worker.forge_progress import ForgeProgress, Sample, Tracker
 from worker.forge_request import Limits, Mark, Request
 
@@ -163,11 +163,21 @@ class Generation:
         raise ForgeFailure(FailureKind.TIMEOUT, detail, sent=True, idle_again=self._end_ours())
 
     def _settled(self, error: BaseException) -> BaseException:
-        """Return a failed POST's error; with the connection lost Forge may go on, so it is stopped first."""
+        """Return a failed POST's error; with its answer lost Forge may go on, so it is stopped first."""
         if self._request.lost and isinstance(error, ForgeFailure):
-            error.idle_again = self._end_ours()
-            error.died = self._ours or self._gone
+            error.idle_again = self._never_came(error) or self._end_ours()
+            error.died = self._ours or (self._gone and error.status is None)
         return error
+
+    def _never_came(self, error: ForgeFailure) -> bool:
+        """Tell whether Forge never got it: ours was not seen running, and who answered for Forge refuses all."""
+        if self._ours or error.status not in NOT_PASSED_ON:
+            return False
+        try:
+            self._client.progress()
+        except ForgeFailure as still:
+            return still.kind is FailureKind.UNREACHABLE and still.status is not None
+        return False
 
     def _end_ours(self, within_s: float | None = None) -> bool:
         """Make Forge stop working for us; tell whether it did, within `stop_s` or so many seconds."""

@@ -74,7 +74,7 @@ class Request:
         self._last: Sample | None = None
         #: whether the polls ask for a preview, too
         self.with_preview = False
-        #: the request is over; its connection was lost
+        #: the request is over; its answer was lost, on the way or at a proxy
         self.ended = self.lost = False
 
     def send(self, opened: Exchange | None = None) -> None:
@@ -109,7 +109,7 @@ class Request:
         except queue.Empty:
             return None
         if isinstance(item, ForgeFailure):
-            self.lost = item.sent and item.status is None
+            self.lost = item.cut_off
         self.ended = self.ended or (isinstance(item, bytes | BaseException) and not self.lost)
         return item
 

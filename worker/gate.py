@@ -7,9 +7,10 @@ is not ours is waited for, never interrupted.
 
 import logging
 import time
+from contextlib import suppress
 
 from shared.domain.failures import FailureKind
-from shared.store import Claimant, ForgeLease, Store
+from shared.store import Claimant, ForgeLease, Store, StoreUnavailable
 from worker import stopping
 from worker.breaker import Circuit
 from worker.figures import Figures
@@ -62,7 +63,7 @@ class Gate:
     def opens(self) -> bool:
         """Whether Forge is ours, answers and is free. Raises StoreUnavailable."""
         self._takeover.ensure()
-        lease = self._store.hold_forge(self._claimant, lease_s=self._lease_s)
+        lease = self._hold()
         if lease is None:
             self._reporter.tell(problem=BUSY_ELSEWHERE)
             return False
@@ -104,21 +105,29 @@ class Gate:
         self._reporter.tell(problem=problem)
 
     def _clear(self, lease: ForgeLease, state: ForgeState) -> bool:
-        """Interrupt a busy Forge if what it draws is ours; return whether it is free now."""
+        """Interrupt a busy Forge if what it draws is ours; return whether it is free now, and still ours."""
         if not self._is_ours(lease, state):
             return False
         self._end(lease)
-        return True
+        return self._hold() is not None
 
     def _end(self, ghost: ForgeLease) -> None:
-        """Interrupt a generation of ours that nobody waits for; raises ForgeFailure unless Forge is idle then."""
+        """Interrupt a generation of ours that nobody waits for; raises ForgeFailure unless Forge is idle then.
+
+        It may need as long as a lease lasts, so the lease on the Forge is renewed meanwhile.
+        """
         log.warning("interrupting a generation of ours that nobody waits for: %s", ghost.task_id)
         self._forge.interrupt()
         give_up_at = time.monotonic() + self._stop_s
         while not self._forge.wait_idle(min(SLICE_S, self._stop_s)):
             self._forge.preflight()
+            with suppress(StoreUnavailable):
+                self._hold()
             if time.monotonic() >= give_up_at or stopping.is_overdue():
                 raise ForgeFailure(FailureKind.TIMEOUT, "still at work on what we gave up", idle_again=False)
+
+    def _hold(self) -> ForgeLease | None:
+        return self._store.hold_forge(self._claimant, lease_s=self._lease_s)
 
     def _is_ours(self, lease: ForgeLease, state: ForgeState) -> bool:
         if lease.task_id is None:

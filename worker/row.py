@@ -37,6 +37,8 @@ class Row:
         self._behind = ThreadPoolExecutor(max_workers=1, thread_name_prefix="finish")
         self._finishing: list[Future[None]] = []
         self._until = 0.0
+        #: a claim of this row failed, so it may have been committed all the same
+        self._unheard = False
 
     def claim(self) -> Attempt | None:
         """Claim the first waiting job and make its request ready. Raises StoreUnavailable."""
@@ -55,14 +57,14 @@ class Row:
 
         Raises StoreUnavailable when this worker has to stop while the database is away.
         """
-        self._until = time.monotonic() + ROW_S
+        self._until, self._unheard = time.monotonic() + ROW_S, False
         try:
             ending = self._one_after_the_other(attempt)
         finally:
             self._reporter.tell(job_id=None)
             self._wait_until_finished()
             heap.give_back()
-        self._takeover.unsure = False
+        self._takeover.unsure = self._unheard
         return ending
 
     def _one_after_the_other(self, attempt: Attempt) -> Ending:
@@ -99,6 +101,7 @@ class Row:
             log.warning("nobody follows, the database is away: %s", error)
         except Exception:
             log.exception("nobody follows: the claim broke")
+        self._unheard = True
         return None
 
     def _finish(self, attempt: Attempt) -> None:

@@ -73,7 +73,10 @@ class Runner:
         if attempt is None:
             self.bench.figures.idle()
             self._hand_back()
-        elif self._row.work(attempt) is Ending.PUT_BACK:
+            return
+        ending = self._row.work(attempt)
+        self.takeover.give_back_unheard()
+        if ending is Ending.PUT_BACK:
             self._hand_back()
         else:
             self._presence.ring_if_unheard()

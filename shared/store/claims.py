@@ -40,13 +40,13 @@ class Claims(Changing):
         return None if job is None else Change(job, moved_line=True)
 
     def _claim_in_turn(self, claimant: Claimant, lease_s: float) -> Change | None:
-        worker, boot_id, forge = astuple(claimant)
+        (worker, boot_id, forge), until = astuple(claimant), _from_now(lease_s)
         with self._begin() as connection:
             waits = (jobs.c.job_id == turns.first_in_turn(connection)) & (jobs.c.status == Status.QUEUED)
             may = waits & ~driven_by_another(forge, boot_id)
-            change = self._change(connection, may, taken(worker, boot_id, forge, _from_now(lease_s)), moved_line=True)
+            change = self._change(connection, may, taken(worker, boot_id, forge, until), moved_line=True)
             if change is not None:
-                connection.execute(note_first_try(forge, boot_id, change.job.task_id))
+                connection.execute(note_first_try(forge, boot_id, change.job.task_id, until))
                 turns.take_turn(connection, change.job)
             return change
 

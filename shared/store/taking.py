@@ -2,7 +2,7 @@
 
     claimed   the first of the line, unless the line is paused or another drives our Forge
     told      its message: the keys of the job that a claim changes, each a plain value
-    noted     on the lease of the Forge, whose generation comes: who finds it running later must know that it is ours
+    noted     on the lease of the Forge, held anew, whose generation comes: who finds it running must know it for ours
 
 How such a statement is made is in `shared.store.one_statement`.
 """
@@ -61,10 +61,11 @@ def take(run: Run, claimant: Claimant, lease_s: float) -> Job | None:
 def _statement() -> Prepared:
     worker, boot_id, forge = (bindparam(name, type_=String) for name in ("worker", "boot_id", "forge"))
     waits = jobs.c.job_id == first_of_line().with_for_update(skip_locked=True).scalar_subquery()
-    values = taken(worker, boot_id, forge, func.clock_timestamp() + bindparam("lease", type_=Interval))
+    until = func.clock_timestamp() + bindparam("lease", type_=Interval)
+    values = taken(worker, boot_id, forge, until)
     may = waits & (jobs.c.status == Status.QUEUED) & ~driven_by_another(forge, boot_id)
     claimed = changed(may, values).cte("claimed")
-    noted = note_first_try(forge, boot_id, claimed.c.task_id).where(claimed.c.task_id.is_not(None))
+    noted = note_first_try(forge, boot_id, claimed.c.task_id, until).where(claimed.c.task_id.is_not(None))
     whole = for_the_driver(claimed, told(claimed, _CHANGED, _MOMENTS).cte("told"), noted.cte("noted"))
     return Prepared.of(*whole, {"worker": "text", "boot_id": "text", "forge": "text", "lease": "interval"})
 
@@ -105,7 +106,7 @@ def driven_by_another(forge: Text, boot_id: Text) -> ColumnElement[bool]:
     )
 
 
-def note_first_try(forge: Text, boot_id: Text, task_id: Text | None) -> Update:
-    """SQL: record on the lease of the Forge whose generation comes."""
+def note_first_try(forge: Text, boot_id: Text, task_id: Text | None, lease_until: ColumnElement[Any]) -> Update:
+    """SQL: record on the lease of the Forge whose generation comes, and hold it as long as the job."""
     ours = (forge_leases.c.forge == forge) & (forge_leases.c.boot_id == boot_id)
-    return update(forge_leases).where(ours).values(task_id=task_id, job_timestamp=None)
+    return update(forge_leases).where(ours).values(task_id=task_id, job_timestamp=None, lease_until=lease_until)

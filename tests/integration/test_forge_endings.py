@@ -99,6 +99,15 @@ def test_ends_the_ghost_of_a_lost_connection(demo: DemoForge, caller: Caller) ->
     assert events(demo, "interrupt", "end") == [("interrupt", "t-1"), ("end", "t-1")]
 
 
+@pytest.mark.parametrize("status", [502, 503, 504, 524])
+def test_ends_what_a_proxy_waits_for_no_longer(demo: DemoForge, caller: Caller, status: int) -> None:
+    demo.settings(step_seconds=0.05)
+    demo.fault("proxy", status=status, at=0.2)
+    failure = caller.failure(steps=150)
+    assert (failure.status, failure.counts, failure.died, failure.idle_again) == (status, True, True, True)
+    assert events(demo, "interrupt", "end") == [("interrupt", "t-1"), ("end", "t-1")]
+
+
 def test_works_and_stops_without_the_internal_routes(demo: DemoForge, caller: Caller) -> None:
     demo.settings(webui=False, step_seconds=0.02)
     assert caller.generate(task="t-0").seed == 7

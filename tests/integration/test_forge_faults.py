@@ -66,6 +66,14 @@ def test_makes_each_fault_ours(
     assert caller.client.preflight().idle
 
 
+@pytest.mark.parametrize("status", [502, 503])
+def test_does_not_wait_for_a_forge_that_a_proxy_never_reached(demo: DemoForge, caller: Caller, status: int) -> None:
+    demo.fault("status", status=status, where="all", times=0)
+    failure = caller.failure()
+    assert (failure.kind, failure.counts, failure.sent) == (Kind.UNREACHABLE, True, True)
+    assert (failure.idle_again, failure.died) == (True, False)
+
+
 @pytest.mark.parametrize("kind", ["data_uri", "jpeg", "webp", "black"])
 def test_takes_an_odd_but_whole_image(demo: DemoForge, caller: Caller, kind: str) -> None:
     demo.fault(kind)

@@ -74,6 +74,15 @@ def test_means_one_kind_of_failure(status: int, body: Any, kind: Kind, counts: b
     assert (failure.kind, failure.counts, failure.status, failure.sent) == (kind, counts, status, True)
 
 
+@pytest.mark.parametrize(
+    ("status", "cut_off"),
+    [(None, True), (502, True), (503, True), (504, True), (524, True), (429, False), (404, False), (500, False)],
+)
+def test_knows_whether_forge_may_go_on_unheard(status: int | None, cut_off: bool) -> None:
+    assert ForgeFailure(Kind.UNREACHABLE, sent=True, status=status).cut_off is cut_off
+    assert not ForgeFailure(Kind.UNREACHABLE, sent=False, status=status).cut_off
+
+
 def test_reads_the_places_of_a_list_of_faults() -> None:
     body = {"detail": [{"loc": ["body", "steps"], "msg": "not an integer"}, {"loc": ["body", 0], "msg": "bad"}]}
     assert classify(422, json.dumps(body).encode()).detail == "422  body.steps: not an integer; body.0: bad"
