@@ -27,9 +27,10 @@ from shared.domain.jobs import Job, Stage, Status
 from shared.store.prepared import Prepared
 from shared.store.tables import jobs
 
-#: seconds a new connection may take, and a request waits for a free one
+#: seconds a new connection may take where the driver blocks (in the API: api.database_wait), and a request waits for a
+#: free one
 CONNECT_S = 2
-POOL_WAIT_S = 2
+POOL_WAIT_S = 1.4
 #: a connection that rested so long is asked whether it still lives
 RESTED_S = 1.0
 

@@ -18,6 +18,7 @@ from shared.store.changing import Change
 from shared.store.claims import Claims, held_by
 from shared.store.connected import job_of
 from shared.store.leaving import cancelled, leave
+from shared.store.patience import patiently
 from shared.store.submissions import Caps, TicketTaken, check_caps_of, insert_job
 from shared.store.tables import conversations, jobs, messages
 
@@ -114,7 +115,7 @@ class Endings(Claims):
 
     def delete_conversation(self, conversation_id: str, identity: Identity) -> Removed:
         """End the conversation's jobs as cancelled, then delete it all. Raises NotFound."""
-        with self._begin() as connection:
+        with patiently(), self._begin() as connection:
             found = connection.execute(
                 select(conversations.c.user_id).where(conversations.c.id == conversation_id).with_for_update()
             ).scalar_one_or_none()
