@@ -85,7 +85,7 @@ class Processor:
         job = change.job
         if not change.moved_line:
             self.announcer.publish(change)
-            return job, self.live.view(job)
+            return job, self.live.view_of_stored(job)
         total = self.index.note([job])
         view = self.live.view_of_stored(job, None if total is None else Standing(0, total))
         log_transition(change)

@@ -38,13 +38,11 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def patch(self) -> None:
         """Make the standard library's sockets, then psycopg2's, cooperative."""
-        from psycogreen.gevent import patch_psycopg
-
-        from api.prompt_poll import install
+        from api import database_wait, prompt_poll
 
         super().patch()
-        patch_psycopg()
-        install()
+        database_wait.install()
+        prompt_poll.install()
 
     def load_wsgi(self) -> None:
         """Make the application, start its relay, and settle the collector."""

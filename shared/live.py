@@ -56,7 +56,7 @@ class LiveViews:
         """Return the whole live job as clients see it; `standing` is its place in the index, if just read."""
         return client_view(job, self.live(job, standing))
 
-    def view_of_stored(self, job: Job, standing: Standing | None) -> dict[str, Any]:
+    def view_of_stored(self, job: Job, standing: Standing | None = None) -> dict[str, Any]:
         """Return the view of a job whose change was just stored: it has one even if the store left since."""
         try:
             return self.view(job, standing)

@@ -19,6 +19,9 @@ from shared.settings import Settings
 #: Present in every JSON line, null when there is none.
 JOB_FIELDS = ("job_id", "attempt", "worker")
 
+#: What has lines of its own in text: tracebacks.
+SEVERAL_LINES = ("exc_info", "exception", "stack")
+
 #: Loggers that bring handlers of their own, and libraries that say too much at `info`.
 ADOPTED = ("gunicorn.error", "celery", "celery.task", "celery.redirected")
 QUIET = (
@@ -115,8 +118,21 @@ def _common(process: str | None) -> list[Processor]:
 def _renderers(settings: Settings) -> list[Processor]:
     if settings.log_format == "json":
         return [_with_job_fields, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
-    colors = sys.stderr.isatty()
-    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    return [_printable, console]
+
+
+def _printable(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Show what strangers could write to a terminal or into lines of their own, a path for one; JSON does it anyway."""
+    return {name: _shown(value) if name not in SEVERAL_LINES else value for name, value in event.items()}
+
+
+def _shown(value: object) -> object:
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in value)
 
 
 def _with_job_fields(_logger: object, _method: str, event: EventDict) -> EventDict:

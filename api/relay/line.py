@@ -52,7 +52,11 @@ class Line:
         """Read the line and tell who moved; raises ForgelineError."""
         fresh = self._room.take_fresh()
         now = datetime.now(UTC)
-        queue, places = self._feed.line(self._room.registry.members())
+        try:
+            queue, places = self._feed.line(self._room.registry.members())
+        except BaseException:  # the next look judges by these snapshots
+            self._room.give_back(fresh)
+            raise
         before, self._told = self._told, Told.of(queue, places)
         teller = _Teller(self._dispatcher, queue, now)
         for audience, theirs in _by_owner(places).items():

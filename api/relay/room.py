@@ -118,6 +118,11 @@ class Room:
         fresh, self._fresh = self._fresh, {}
         return fresh
 
+    def give_back(self, fresh: dict["Session", Told]) -> None:
+        """Remember again what `take_fresh` returned, where no snapshot has told anything newer since."""
+        here = {session: told for session, told in fresh.items() if not session.connection.closing}
+        self._fresh = here | self._fresh
+
     def describe(self, identity: Identity) -> dict[str, Any]:
         """Return the user as GET /me tells it."""
         return {

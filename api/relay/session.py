@@ -127,6 +127,8 @@ class Session:
         except ForgelineError:
             self.connection.close(wire.BUSY)
             return
+        if self.connection.closing:  # meanwhile: its deadline is now that of the peer's answer to our close
+            return
         if self.identity is NOBODY:
             self.welcome(identity)
         elif identity.user_id == self.identity.user_id:

@@ -73,7 +73,7 @@ def retry(job_id: str) -> Response:
     """Begin again: 202 with a new job on the same message."""
     parse_query(request.args, Query)
     job = context().processor.retry(job_id_of(job_id), current_identity())
-    return _accepted(job, context().live.view(job), 202)
+    return _accepted(job, context().live.view_of_stored(job), 202)
 
 
 @jobs.post("/image/job/<job_id>/front")
@@ -83,7 +83,7 @@ def front(job_id: str) -> Response:
     require_admin()
     change = context().store.move_to_front(job_id_of(job_id))
     context().announcer.publish(change)
-    return as_json(context().live.view(change.job))
+    return as_json(context().live.view_of_stored(change.job))
 
 
 @jobs.get("/image/jobs")

@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from shared.domain.jobs import Job, Live, Status, client_view, done_content, stored_view
 from shared.domain.metadata import deep_merge
-from shared.store.connected import Connected, job_of
+from shared.store.connected import Connected, MaybeStored, job_of
 from shared.store.tables import jobs, messages, webhook_outbox
 
 NEXT_CHANGE = text("nextval('job_changes')")
@@ -45,6 +45,17 @@ class Changing(Connected):
         """Deep-merge `metadata` into a message under its row lock; unnamed keys stay."""
         with self._begin() as connection:
             merge_message(connection, message_id, metadata or {}, content)
+
+    def _entered_after_all(self, job_id: str, doubt: MaybeStored) -> Change:
+        """Return the change that made a new job although its answer was lost; raise `doubt` if there is no such job.
+
+        Asked once: a database that stays away raises StoreUnavailable.
+        """
+        with self._single() as connection:
+            row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
+        if row is None:
+            raise doubt
+        return Change(job_of(row), moved_line=True)
 
     def _change(
         self,

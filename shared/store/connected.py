@@ -27,9 +27,10 @@ from shared.domain.jobs import Job, Stage, Status
 from shared.store.prepared import Prepared
 from shared.store.tables import jobs
 
-#: seconds a new connection may take, and a request waits for a free one
+#: seconds a new connection may take where the driver blocks (in the API: api.database_wait), and a request waits for a
+#: free one
 CONNECT_S = 2
-POOL_WAIT_S = 2
+POOL_WAIT_S = 1.4
 #: a connection that rested so long is asked whether it still lives
 RESTED_S = 1.0
 
@@ -49,7 +50,11 @@ def driver_url(database_url: str) -> URL:
 
 
 class StoreUnavailable(QueueUnavailable):
-    """PostgreSQL cannot be reached; nothing of this unit of work was stored."""
+    """PostgreSQL cannot be reached; nothing of this unit of work was stored, unless it is `MaybeStored`."""
+
+
+class MaybeStored(StoreUnavailable):
+    """The connection was lost under a statement: whether it was carried out is not known."""
 
 
 class Connected:
@@ -114,7 +119,7 @@ class Connected:
         """Run one statement that stands alone by the driver itself; return its only row.
 
         For a submission and a cancel only: what SQLAlchemy does around one costs half as much as the statement. Raises
-        StoreUnavailable, and psycopg2.Error for what the statement itself did wrong.
+        StoreUnavailable (MaybeStored once it was sent), and psycopg2.Error for what the statement itself did wrong.
         """
         engine = self._engine("AUTOCOMMIT")
         with _told_when_away():
@@ -130,6 +135,7 @@ class Connected:
                 if connection.driver_connection is None or connection.driver_connection.closed:
                     connection.invalidate(error)
                     engine.dispose()
+                    raise _away(MaybeStored) from error
                 raise
             finally:
                 connection.close()
@@ -139,12 +145,16 @@ class Connected:
 def _told_when_away() -> Iterator[None]:
     try:
         yield
-    except (*AWAY, PoolTimeout) as error:
-        raise StoreUnavailable("PostgreSQL cannot be reached", retry_after_s=2) from error
-    except DBAPIError as error:
-        if not error.connection_invalidated:
+    except (DBAPIError, *AWAY, PoolTimeout) as error:
+        if getattr(error, "connection_invalidated", False):
+            raise _away(MaybeStored) from error
+        if not isinstance(error, (*AWAY, PoolTimeout)):
             raise
-        raise StoreUnavailable("PostgreSQL cannot be reached", retry_after_s=2) from error
+        raise _away(StoreUnavailable) from error
+
+
+def _away(kind: type[StoreUnavailable]) -> StoreUnavailable:
+    return kind("PostgreSQL cannot be reached", retry_after_s=2)
 
 
 def _ask_the_rested(engine: Engine) -> None:

@@ -7,6 +7,7 @@ interrupts Forge and ends it, or the clock does when Forge does not stop in time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, delete, func, literal, select
 from sqlalchemy.exc import IntegrityError
@@ -16,8 +17,9 @@ from shared.domain.identity import Identity
 from shared.domain.jobs import RETRYABLE, UNFINISHED, Job, Priority, Status
 from shared.store.changing import Change
 from shared.store.claims import Claims, held_by
-from shared.store.connected import job_of
+from shared.store.connected import MaybeStored, job_of
 from shared.store.leaving import cancelled, leave
+from shared.store.patience import patiently
 from shared.store.submissions import Caps, TicketTaken, check_caps_of, insert_job
 from shared.store.tables import conversations, jobs, messages
 
@@ -78,12 +80,15 @@ class Endings(Claims):
         Raises NotFound, NotRetryable (not its message's newest, or not ended in error or cancelled),
         QueueFull, TooManyJobs, TicketTaken. Two at once: one wins, the other NotRetryable.
         """
+        new_id = str(uuid4())
         try:
-            return self._retry(job_id, identity, ticket, caps)
+            return self._retry(job_id, new_id, identity, ticket, caps)
         except IntegrityError as error:
             raise TicketTaken(ticket) from error
+        except MaybeStored as doubt:
+            return self._entered_after_all(new_id, doubt)
 
-    def _retry(self, job_id: str, identity: Identity, ticket: int, caps: Caps) -> Change:
+    def _retry(self, job_id: str, new_id: str, identity: Identity, ticket: int, caps: Caps) -> Change:
         with self._begin() as connection:
             row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
             old = _visible(row, identity)
@@ -94,7 +99,7 @@ class Endings(Claims):
             values: dict[str, Any] = {name: getattr(old, name) for name in _AGAIN}
             # An admin's `front` was for that job alone.
             priority = Priority.HIGH if old.priority == Priority.HIGH else Priority.NORMAL
-            values |= {"retry_of": old.job_id, "params": old.params, "priority": priority}
+            values |= {"job_id": new_id, "retry_of": old.job_id, "params": old.params, "priority": priority}
             return Change(insert_job(connection, values, old.conversation_id, ticket), True)
 
     def move_to_front(self, job_id: str) -> Change:
@@ -114,7 +119,7 @@ class Endings(Claims):
 
     def delete_conversation(self, conversation_id: str, identity: Identity) -> Removed:
         """End the conversation's jobs as cancelled, then delete it all. Raises NotFound."""
-        with self._begin() as connection:
+        with patiently(), self._begin() as connection:
             found = connection.execute(
                 select(conversations.c.user_id).where(conversations.c.id == conversation_id).with_for_update()
             ).scalar_one_or_none()

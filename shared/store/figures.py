@@ -12,6 +12,7 @@ from sqlalchemy import func, literal, select, update
 
 from shared.domain.jobs import Status
 from shared.store.connected import Connected
+from shared.store.patience import patiently
 from shared.store.tables import jobs, webhook_outbox, workers
 
 
@@ -38,7 +39,7 @@ class Figures(Connected):
         """Return how many jobs stand where."""
         by_status = select(jobs.c.status, func.count()).group_by(jobs.c.status)
         oldest = select(_age_s(func.min(jobs.c.created_at))).where(jobs.c.status == Status.QUEUED)
-        with self._begin() as connection:
+        with patiently(), self._begin() as connection:
             counts = {status.value: 0 for status in Status}
             counts |= {row[0]: int(row[1]) for row in connection.execute(by_status)}
             return Census(counts, float(connection.execute(oldest).scalar() or 0.0))

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, extract, func, insert, select, text
 from shared.domain.errors import IdempotencyConflict, NotFound, QueueFull, TooManyJobs
 from shared.domain.jobs import PENDING_CONTENT, UNFINISHED, Job, Stage, Status, stored_view
 from shared.store.changing import Change, Changing, merge_message, place_of
-from shared.store.connected import job_of
+from shared.store.connected import MaybeStored, job_of
 from shared.store.entering import LINE_LOCK, Checks, Outcome, draft_of, enter
 from shared.store.room import Count, Room
 from shared.store.tables import jobs, line_state
@@ -77,6 +77,8 @@ class Submissions(Changing):
             found = enter(self._only_row, draft, {"title": _title(new), "position": position, **limits}, checks)
         except UniqueViolation as error:
             raise TicketTaken(ticket) from error
+        except MaybeStored as doubt:
+            return self._entered_after_all(new.job_id, doubt), True
         if found.waiting is not None:
             self._room.counted(Count(ticket, found.waiting))
         if found.job is not None:
@@ -110,7 +112,6 @@ def insert_job(connection: Connection, values: dict[str, Any], conversation_id: 
     statement = (
         insert(jobs)
         .values(
-            job_id=str(uuid4()),
             conversation_id=conversation_id,
             status=Status.QUEUED,
             stage=Stage.WAITING,

@@ -51,7 +51,8 @@ def test_it_is_told_as_a_problem_and_ends_the_connection(server: ApiServer, name
 def test_a_body_in_chunks_is_as_long_as_it_is(server: ApiServer, size: int) -> None:
     body = b"{}".ljust(size)
     chunks = (body[start : start + 16_384] for start in range(0, size, 16_384))
-    answer = requests.post(server.url("/image/generate"), data=chunks, headers=bearer() | {"Content-Type": "application/json"}, timeout=10)
+    headers = bearer() | {"Content-Type": "application/json"}
+    answer = requests.post(server.url("/image/generate"), data=chunks, headers=headers, timeout=10)
     refused = (422, "invalid_request") if size <= 64 * 1024 else (413, "payload_too_large")
     assert (answer.status_code, answer.json()["code"]) == refused
 

@@ -4,13 +4,13 @@ import select
 from collections.abc import Iterator
 
 import gevent
-import psycogreen.gevent
 import pytest
 from gevent import socket
 from gevent.select import poll as gevents_poll
 from gunicorn.workers.ggevent import GeventWorker
 from redis._parsers import hiredis
 
+from api import database_wait
 from api.prompt_poll import PromptPoll, install
 from api.serve_worker import Worker
 
@@ -81,7 +81,7 @@ def test_whoever_waits_lets_the_others_go_on(pair: Pair) -> None:
 
 def test_an_api_process_begins_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GeventWorker, "patch", lambda _: None)
-    monkeypatch.setattr(psycogreen.gevent, "patch_psycopg", lambda: None)
+    monkeypatch.setattr(database_wait, "install", lambda: None)
     monkeypatch.setattr(select, "poll", gevents_poll)
     Worker.patch(object.__new__(Worker))
     assert select.poll is PromptPoll

@@ -1,11 +1,15 @@
 """Heartbeats, by a clock of the test's own."""
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
+import gevent
 import pytest
 from gevent import socket
+from gevent.event import Event
 from wsproto.connection import Connection as Protocol
 from wsproto.connection import ConnectionType
 from wsproto.events import CloseConnection, Ping, TextMessage
@@ -134,5 +138,32 @@ def test_a_peer_that_does_not_answer_our_close_is_cut(room: Room, browser: Brows
     browser.session.due()
     assert isinstance(browser.events()[0], CloseConnection)
     assert len(room.deadlines) == 1
+    seconds(heartbeat, start, 10)
+    assert browser.sock.recv(10) == b""
+
+
+class SlowTokens:
+    """Finds every token good, for an hour, when the test lets it."""
+
+    def __init__(self) -> None:
+        self.asked, self.gate = Event(), Event()
+
+    def from_token(self, _: str) -> Identity:
+        self.asked.set()
+        self.gate.wait()
+        return Identity("42", "alice", expires_at=datetime.now(UTC) + timedelta(hours=1))
+
+
+def test_a_token_found_good_after_our_close_gives_its_peer_no_more_time(room: Room, browser: Browser) -> None:
+    room.tokens = tokens = SlowTokens()
+    start = monotonic()
+    heartbeat = Heartbeat(room)
+    heartbeat.once(start)
+    hearing = gevent.spawn(browser.session.hear, json.dumps({"type": "auth", "token": "newer"}))
+    tokens.asked.wait()
+    browser.session.due()
+    tokens.gate.set()
+    hearing.get()
+    assert isinstance(browser.events()[0], CloseConnection)
     seconds(heartbeat, start, 10)
     assert browser.sock.recv(10) == b""
