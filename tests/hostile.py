@@ -81,6 +81,8 @@ def _bodies() -> Iterator[Hostile]:
     yield _generate("deep arrays", b'{"prompt": ' + b"[" * 30_000 + b"]" * 30_000 + b"}")
     yield _generate("deep objects", b'{"a":' * 9_000 + b"1" + b"}" * 9_000)
     yield _generate("unclosed arrays", b"[" * 60_000, allowed=REFUSED)
+    nobodys = b'{"prompt": "x", "conversation_id": "a\\u0000b"}'
+    yield _generate("a conversation no one can have", nobodys, allowed=frozenset({404}))
     yield _generate("a long prompt", json.dumps({"prompt": "x" * 2001}).encode(), blamed="prompt")
     yield _generate("thousands of fields", json.dumps({f"f{number}": 1 for number in range(4000)}).encode())
     yield _generate("64 KiB and one byte", b'{"prompt": "' + b"x" * 65_523 + b'"}', allowed=frozenset({413}))

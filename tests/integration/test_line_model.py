@@ -93,8 +93,9 @@ class Run:
             change = self.store.fail(job, ErrorCode.STUCK, retryable=True)
         else:
             change = self.store.finish_cancel(job)
-        assert (change is not None) == ours
-        if ours:
+        allowed = ours and not (status is Status.ERROR and job.job_id in self.model.asked)
+        assert (change is not None) == allowed
+        if allowed:
             self.model.status[job.job_id] = status
         self.note(change)
 
