@@ -76,7 +76,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
             self._idle.discard(client)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
-        """Serve one request of a connection; a peer that stands still is cut."""
+        """Serve one request of a connection; a peer that stands still is cut, one that asks on and on takes turns."""
         self._idle.discard(sock)
         self._busy.add(sock)
         sock.settimeout(STUCK_PEER_S)
@@ -87,6 +87,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
         finally:
             self._busy.discard(sock)
             self._idle.add(sock)
+            if req.unreader.buf.getbuffer().nbytes:  # more was asked already, so nothing else would give way here
+                gevent.sleep(0)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what could not be read as problem+json; gunicorn's own answer is a page."""

@@ -2,10 +2,13 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -177,6 +180,29 @@ def write(server: ApiServer, user: str) -> int:
     """Send the cheapest write there is; each on a connection of its own, so that any process may take it."""
     path = server.url("/conversations/nobodys")
     return requests.delete(path, headers=tokens.bearer(user), timeout=10).status_code
+
+
+def test_who_asks_on_and_on_without_hearing_the_answers_keeps_nobody_waiting(server: ApiServer) -> None:
+    asked, enough = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 200, threading.Event()
+
+    def ask_on(loud: socket.socket) -> None:
+        unsent = b""
+        while not enough.is_set():
+            unsent = unsent or asked
+            with suppress(BlockingIOError):
+                unsent = unsent[loud.send(unsent) :]
+            with suppress(BlockingIOError):
+                loud.recv(1 << 20)
+
+    with socket.create_connection(("127.0.0.1", server.port)) as loud, ThreadPoolExecutor(1) as pool:
+        loud.setblocking(False)
+        asking = pool.submit(ask_on, loud)
+        try:
+            for _ in range(10):
+                assert requests.get(server.url("/healthz"), timeout=15).status_code == 200
+        finally:
+            enough.set()
+        asking.result()
 
 
 def start(settings: dict[str, str], folder: Path) -> "subprocess.Popen[str]":
