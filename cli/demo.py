@@ -58,7 +58,7 @@ def _stack(settings: Settings) -> Iterator[str]:
     environment = child_environment({"PORT": str(port)})
     command = [program("forgeline"), "up"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+        command, stdout=subprocess.PIPE, text=True, errors="replace", env=environment, start_new_session=True
     ) as process:
         try:
             yield _ready_url(process)
