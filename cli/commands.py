@@ -67,7 +67,7 @@ def status(keep_looking: bool, as_json: bool) -> None:
     with Live(terminal.overview(client.status()), console=terminal.answer, auto_refresh=False) as screen:
         while True:
             time.sleep(LOOK_EVERY_S)
-            screen.update(terminal.overview(client.status()), refresh=True)
+            screen.update(terminal.overview(client.patiently(client.status)), refresh=True)
 
 
 @click.command()
