@@ -11,7 +11,7 @@ the server restarts, is asked again for half a minute; what changes something is
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 from click import ClickException
@@ -86,7 +86,7 @@ class Client:
     def job(self, job_id: str, *, wait_s: int = 0) -> Json:
         """Return the job; with `wait_s`, once it changed or after that long."""
         wait = {"wait": wait_s} if wait_s else {}
-        return self._json("GET", f"/image/job/{job_id}/status", params=wait, timeout=TIMEOUT_S + wait_s)
+        return self._json("GET", _job_path(job_id, "status"), params=wait, timeout=TIMEOUT_S + wait_s)
 
     def changes(self, job: Json) -> Iterator[Json]:
         """Give the job as it is, then after each change, until it has ended; lost answers are asked for again."""
@@ -107,11 +107,11 @@ class Client:
 
     def cancel(self, job_id: str) -> Json:
         """Cancel the job."""
-        return self._json("DELETE", f"/image/job/{job_id}/cancel")
+        return self._json("DELETE", _job_path(job_id, "cancel"))
 
     def retry(self, job_id: str) -> Json:
         """Run the job again; gives the new one."""
-        return self._json("POST", f"/image/job/{job_id}/retry")
+        return self._json("POST", _job_path(job_id, "retry"))
 
     def status(self) -> Json:
         """Return the line, the workers and my unfinished jobs."""
@@ -161,6 +161,12 @@ class Client:
         if not answer.ok:
             raise (Lost if answer.status_code in NOT_READY else Refused)(_why(answer))
         return answer
+
+
+def _job_path(job_id: str, act: str) -> str:
+    if not job_id.strip("."):
+        raise Refused(f"{job_id!r} is the id of no job")  # `.` and `..` would lead to another route
+    return f"/image/job/{quote(job_id, safe='', errors='replace')}/{act}"
 
 
 def _why(answer: requests.Response) -> str:

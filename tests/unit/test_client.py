@@ -1,5 +1,6 @@
 """The client keeps asking for what was lost, and sends once what changes something."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,4 +56,19 @@ def test_what_changes_something_is_sent_once(api: CannedApi, change: Callable[[C
 def test_what_cannot_be_sent_is_told_as_such(api: CannedApi, token: str | None, field: dict[str, Any]) -> None:
     with pytest.raises(Refused, match="cannot be sent"):
         Client(api.url, token).submit("a fox", **field)
+    assert not api.asked
+
+
+@pytest.mark.parametrize("job_id", ["x/../../jobs?status=queued#", "a b", "şimdi", "\udcff"])
+@pytest.mark.parametrize("ask", [Client.job, Client.retry, Client.cancel])
+def test_an_id_leads_to_no_other_route(api: CannedApi, ask: Callable[[Client, str], Any], job_id: str) -> None:
+    ask(Client(api.url), job_id)
+    (asked,) = api.asked
+    assert re.fullmatch(r"\w+ /image/job/[\w%.-]+/(status|retry|cancel)", asked)
+
+
+@pytest.mark.parametrize("job_id", ["", ".", ".."])
+def test_an_id_that_is_none_is_not_sent(api: CannedApi, job_id: str) -> None:
+    with pytest.raises(Refused, match="no job"):
+        Client(api.url).cancel(job_id)
     assert not api.asked
