@@ -10,6 +10,7 @@ the server restarts, is asked again for half a minute; what changes something is
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -117,14 +118,23 @@ class Client:
         """Return the line, the workers and my unfinished jobs."""
         return self._json("GET", "/image/status", timeout=TIMEOUT_S)
 
+    def picture_url(self, job: Json) -> str:
+        """Return the address of the picture of a complete job. Raises Refused if it has none, or none any more."""
+        return f"{self.url}{_picture_path(job)}"
+
     def download(self, job: Json, path: str | Path) -> Path:
-        """Fetch the picture of a complete job; gives the absolute path of the file. Raises Refused if it has none."""
-        if job["status"] != "complete" or not job["image_url"]:
-            raise Refused(job["error"] or "this job has no picture")
-        picture = self.patiently(lambda: self._call("GET", job["image_url"], timeout=TIMEOUT_S)).content
+        """Fetch the picture of a complete job; gives the absolute path of the file.
+
+        Raises Refused if the job has none, or none any more, and if the file cannot be written.
+        """
+        place = _picture_path(job)
+        picture = self.patiently(lambda: self._call("GET", place, timeout=TIMEOUT_S)).content
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture)
+        except OSError as error:
+            raise _unwritable(path, error) from error
         return path.resolve()
 
     def is_ready(self) -> bool:
@@ -161,6 +171,27 @@ class Client:
         if not answer.ok:
             raise (Lost if answer.status_code in NOT_READY else Refused)(_why(answer))
         return answer
+
+
+def must_be_writable(path: Path) -> None:
+    """Raise Refused if no new file could be written there; makes nothing that stays."""
+    try:
+        if not path.exists():
+            folder = next(place for place in path.absolute().parents if place.exists())
+            TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> Refused:
+    return Refused(f"{path} cannot be written: {error.strerror}")
+
+
+def _picture_path(job: Json) -> str:
+    if job["status"] != "complete" or not job["image_url"]:
+        gone = "the picture of this job was deleted" if job.get("image_expired") else "this job has no picture"
+        raise Refused(job["error"] or gone)
+    return str(job["image_url"])
 
 
 def _job_path(job_id: str, act: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.client import Client, Lost, Refused
+from cli.client import Client, Lost, Refused, must_be_writable
 from cli.ports import free_port
 from tests.canned_api import COMPLETE, JOB, LOST, CannedApi, canned_api
 
@@ -72,3 +72,25 @@ def test_an_id_that_is_none_is_not_sent(api: CannedApi, job_id: str) -> None:
     with pytest.raises(Refused, match="no job"):
         Client(api.url).cancel(job_id)
     assert not api.asked
+
+
+def test_a_picture_that_was_deleted_has_no_address(api: CannedApi) -> None:
+    with pytest.raises(Refused, match="deleted"):
+        Client(api.url).picture_url({**COMPLETE, "image_url": None, "image_expired": True})
+
+
+@pytest.mark.parametrize("path", ["afile/a.png", "afile/further/a.png", "/proc/a.png", f"{300 * 'a'}.png"])
+def test_what_cannot_be_written_is_refused_before_and_after(
+    api: CannedApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("afile").touch()
+    with pytest.raises(Refused, match="cannot be written"):
+        must_be_writable(Path(path))
+    with pytest.raises(Refused, match="cannot be written"):
+        Client(api.url).download(COMPLETE, path)
+
+
+def test_a_look_whether_a_file_can_be_written_leaves_nothing(tmp_path: Path) -> None:
+    must_be_writable(tmp_path / "further" / "below" / "a.png")
+    assert not list(tmp_path.iterdir())
