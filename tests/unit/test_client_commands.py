@@ -81,6 +81,12 @@ def test_a_server_that_is_not_there_is_told_in_one_line(words: tuple[str, ...]) 
     assert url in error and error.count("\n") == 1
 
 
+def test_a_database_that_is_away_is_told_in_one_line() -> None:
+    code, said, error = run("migrate", DATABASE_URL=f"postgresql://u:hidden@127.0.0.1:{free_port()}/d")
+    assert (code, said) == (1, "") and error.startswith("Error: ") and error.count("\n") == 1
+    assert "refused" in error and "hidden" not in error
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
