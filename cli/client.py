@@ -4,31 +4,44 @@
     job = client.wait(client.submit("a lighthouse in a storm"))
     client.download(job, "lighthouse.png")
 
-What the server refuses is raised as `Refused`, whose text is for a person.
+What the server refuses is raised as `Refused`, whose text is for a person. A question whose answer was lost, as while
+the server restarts, is asked again for half a minute; what changes something is sent once.
 """
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from tempfile import TemporaryFile
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
 
 import requests
 from click import ClickException
 from requests.auth import AuthBase
+from requests.exceptions import ChunkedEncodingError, ConnectionError, Timeout
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from shared.setting_rules import is_loopback
 from shared.settings import ClientSettings, Settings
 
 Json = dict[str, Any]
+Answer = TypeVar("Answer")
 
 TIMEOUT_S = 10.0
+#: How long a question is asked again whose answers are lost, and the longest pause between two.
+PATIENCE_S, LONGEST_PAUSE_S = 30.0, 2.0
 #: One wait for a change of the job (the server allows 30); short in the line, whose moves are no change of the job.
 WAIT_S, WAIT_IN_LINE_S = 20, 2
 FINISHED = frozenset({"complete", "error", "cancelled"})
+#: What a server, or a proxy before it, answers that is not ready again yet.
+NOT_READY = frozenset({502, 503, 504})
 
 
 class Refused(ClickException):
     """The server said no, or was not there; the text is for a person."""
+
+
+class Lost(Refused):
+    """No answer came, or one that says that the server is not ready; the same question may be answered soon."""
 
 
 class Bearer(AuthBase):
@@ -46,8 +59,9 @@ class Bearer(AuthBase):
 class Client:
     """The API at one address, with one person's token."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, *, patience_s: float = PATIENCE_S) -> None:
         self.url = url
+        self._patience_s = patience_s
         self._session = requests.Session()
         self._session.trust_env = not is_loopback(urlsplit(url).hostname or "")  # no proxy to this machine
         self._session.auth = Bearer(token) if token else None
@@ -72,35 +86,55 @@ class Client:
 
     def job(self, job_id: str, *, wait_s: int = 0) -> Json:
         """Return the job; with `wait_s`, once it changed or after that long."""
-        return self._json("GET", f"/image/job/{job_id}/status", params={"wait": wait_s} if wait_s else {})
+        wait = {"wait": wait_s} if wait_s else {}
+        return self._json("GET", _job_path(job_id, "status"), params=wait, timeout=TIMEOUT_S + wait_s)
 
     def changes(self, job: Json) -> Iterator[Json]:
-        """Give the job as it is, then after each change, until it has ended."""
+        """Give the job as it is, then after each change, until it has ended; lost answers are asked for again."""
         yield job
         while job["status"] not in FINISHED:
-            job = self.job(job["job_id"], wait_s=WAIT_IN_LINE_S if job["status"] == "queued" else WAIT_S)
+            job = self._changed(job)
             yield job
+
+    def patiently(self, ask: Callable[[], Answer]) -> Answer:
+        """Ask, and while the answer is lost, again; raises Lost past the patience. `ask` must change nothing."""
+        asking = Retrying(
+            retry=retry_if_exception_type(Lost),
+            wait=wait_exponential(multiplier=0.1, max=LONGEST_PAUSE_S),
+            stop=stop_after_delay(self._patience_s),
+            reraise=True,
+        )
+        return asking(ask)
 
     def cancel(self, job_id: str) -> Json:
         """Cancel the job."""
-        return self._json("DELETE", f"/image/job/{job_id}/cancel")
+        return self._json("DELETE", _job_path(job_id, "cancel"))
 
     def retry(self, job_id: str) -> Json:
         """Run the job again; gives the new one."""
-        return self._json("POST", f"/image/job/{job_id}/retry")
+        return self._json("POST", _job_path(job_id, "retry"))
 
     def status(self) -> Json:
         """Return the line, the workers and my unfinished jobs."""
-        return self._json("GET", "/image/status")
+        return self._json("GET", "/image/status", timeout=TIMEOUT_S)
+
+    def picture_url(self, job: Json) -> str:
+        """Return the address of the picture of a complete job. Raises Refused if it has none, or none any more."""
+        return f"{self.url}{_picture_path(job)}"
 
     def download(self, job: Json, path: str | Path) -> Path:
-        """Fetch the picture of a complete job; gives the absolute path of the file. Raises Refused if it has none."""
-        if job["status"] != "complete" or not job["image_url"]:
-            raise Refused(job["error"] or "this job has no picture")
-        picture = self._call("GET", job["image_url"]).content
+        """Fetch the picture of a complete job; gives the absolute path of the file.
+
+        Raises Refused if the job has none, or none any more, and if the file cannot be written.
+        """
+        place = _picture_path(job)
+        picture = self.patiently(lambda: self._call("GET", place, timeout=TIMEOUT_S)).content
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture)
+        except OSError as error:
+            raise _unwritable(path, error) from error
         return path.resolve()
 
     def is_ready(self) -> bool:
@@ -117,16 +151,53 @@ class Client:
             raise Refused(f"{self.url} does not speak as Forgeline does") from error
         return answer
 
-    def _call(self, method: str, path: str, **options: Any) -> requests.Response:
+    def _changed(self, job: Json) -> Json:
+        """Wait for a change; if the wait is cut off, the patience begins then, and asks how the job is now."""
+        job_id = job["job_id"]
         try:
-            answer = self._session.request(method, f"{self.url}{path}", timeout=TIMEOUT_S + WAIT_S, **options)
-        except requests.RequestException as error:
-            raise Refused(
-                f"nothing answers at {self.url}: `make run` starts it; FORGELINE_URL names another"
-            ) from error
+            return self.job(job_id, wait_s=WAIT_IN_LINE_S if job["status"] == "queued" else WAIT_S)
+        except Lost:
+            return self.patiently(lambda: self.job(job_id))
+
+    def _call(
+        self, method: str, path: str, *, timeout: float = TIMEOUT_S + WAIT_S, **options: Any
+    ) -> requests.Response:
+        try:
+            answer = self._session.request(method, f"{self.url}{path}", timeout=timeout, **options)
+        except (ConnectionError, Timeout, ChunkedEncodingError) as error:
+            raise Lost(f"nothing answers at {self.url}: `make run` starts it; FORGELINE_URL names another") from error
+        except (requests.RequestException, ValueError) as error:
+            raise Refused(f"this cannot be sent to {self.url}: {error}") from error
         if not answer.ok:
-            raise Refused(_why(answer))
+            raise (Lost if answer.status_code in NOT_READY else Refused)(_why(answer))
         return answer
+
+
+def must_be_writable(path: Path) -> None:
+    """Raise Refused if no new file could be written there; makes nothing that stays."""
+    try:
+        if not path.exists():
+            folder = next(place for place in path.absolute().parents if place.exists())
+            TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> Refused:
+    return Refused(f"{path} cannot be written: {error.strerror}")
+
+
+def _picture_path(job: Json) -> str:
+    if job["status"] != "complete" or not job["image_url"]:
+        gone = "the picture of this job was deleted" if job.get("image_expired") else "this job has no picture"
+        raise Refused(job["error"] or gone)
+    return str(job["image_url"])
+
+
+def _job_path(job_id: str, act: str) -> str:
+    if not job_id.strip("."):
+        raise Refused(f"{job_id!r} is the id of no job")  # `.` and `..` would lead to another route
+    return f"/image/job/{quote(job_id, safe='', errors='replace')}/{act}"
 
 
 def _why(answer: requests.Response) -> str:

@@ -2,16 +2,18 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.live import Live
 
 from cli import terminal
-from cli.client import Client, Json
+from cli.client import Client, Json, must_be_writable
 
 LOOK_EVERY_S = 1.0
+#: What the name of a picture is like that has none yet.
+SOME_PICTURE = "picture.png"
 
 
 @click.command()
@@ -28,18 +30,22 @@ LOOK_EVERY_S = 1.0
 @click.option("--model")
 @click.option("--conversation", "conversation_id", help="Continue this conversation.")
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to save. Default: here, by its name."
+    "--out",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="File to save. Default: here, by its name.",
 )
 @click.option("--no-wait", is_flag=True, help="Print the job's id and leave.")
 def generate(out: Path | None, no_wait: bool, **request: Any) -> None:
     """Submit PROMPT and watch it become a picture; prints the path of the saved file."""
     client = Client.from_env()
+    if not no_wait:
+        must_be_writable(out or Path(SOME_PICTURE))
     job = client.submit(**{name: value for name, value in request.items() if value is not None})
     if no_wait:
         terminal.answer.print(job["job_id"])
         return
     finished = follow(client, job)
-    path = out or Path(finished["image_url"].rpartition("/")[2])
+    path = out or Path(client.picture_url(finished).rpartition("/")[2])
     terminal.answer.print(str(client.download(finished, path)), markup=False)
 
 
@@ -49,7 +55,7 @@ def watch(job_id: str) -> None:
     """Watch JOB until it ends; prints the address of its picture."""
     client = Client.from_env()
     finished = follow(client, client.job(job_id))
-    terminal.answer.print(f"{client.url}{finished['image_url']}", markup=False)
+    terminal.answer.print(client.picture_url(finished), markup=False)
 
 
 @click.command()
@@ -64,10 +70,10 @@ def status(keep_looking: bool, as_json: bool) -> None:
     if not keep_looking:
         terminal.answer.print(terminal.overview(client.status()))
         return
-    with Live(terminal.overview(client.status()), console=terminal.answer, auto_refresh=False) as screen:
-        while True:
-            time.sleep(LOOK_EVERY_S)
-            screen.update(terminal.overview(client.status()), refresh=True)
+    try:
+        terminal.follow_line(_looks(client))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
 
 
 @click.command()
@@ -87,7 +93,7 @@ def retry(job_id: str) -> None:
     """Run JOB again, which failed or was cancelled, and watch the new job."""
     client = Client.from_env()
     finished = follow(client, client.retry(job_id))
-    terminal.answer.print(f"{client.url}{finished['image_url']}", markup=False)
+    terminal.answer.print(client.picture_url(finished), markup=False)
 
 
 def follow(client: Client, job: Json) -> Json:
@@ -104,3 +110,10 @@ def follow(client: Client, job: Json) -> Json:
             terminal.live.print(f"it may be tried again: forgeline retry {job['job_id']}")
         raise SystemExit(1)
     return finished
+
+
+def _looks(client: Client) -> Iterator[Json]:
+    yield client.status()
+    while True:
+        time.sleep(LOOK_EVERY_S)
+        yield client.patiently(client.status)

@@ -43,7 +43,7 @@ def demo(prompt: str) -> None:
 def _draw(prompt: str, client: Client, folder: Path) -> None:
     terminal.live.print(f"prompt: {prompt}", markup=False)
     finished = follow(client, client.submit(prompt))
-    name = finished["image_url"].rpartition("/")[2]
+    name = client.picture_url(finished).rpartition("/")[2]
     path = client.download(finished, folder / "demo" / name)
     terminal.answer.print(str(path), markup=False)
 
@@ -58,7 +58,7 @@ def _stack(settings: Settings) -> Iterator[str]:
     environment = child_environment({"PORT": str(port)})
     command = [program("forgeline"), "up"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+        command, stdout=subprocess.PIPE, text=True, errors="replace", env=environment, start_new_session=True
     ) as process:
         try:
             yield _ready_url(process)

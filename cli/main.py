@@ -6,6 +6,7 @@ needs none of the server's parts.
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -56,8 +57,16 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; wrong settings are told without a traceback."""
+    _print_what_can_be_printed()
     try:
         cli(prog_name="forgeline")
     except SettingsError as error:
         print(f"forgeline: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _print_what_can_be_printed() -> None:
+    """Let a terminal that does not know a character show another one; it is no reason to end."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")

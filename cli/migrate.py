@@ -3,7 +3,7 @@
 import click
 
 from shared.settings import Settings
-from shared.store import schema
+from shared.store import StoreUnavailable, schema
 
 
 @click.command()
@@ -12,7 +12,10 @@ def migrate() -> None:
     settings = Settings.from_env()
     if settings.database_url is None:
         raise click.ClickException("no database: set DATABASE_URL, or run this while `forgeline up` runs")
-    schema.migrate(settings.database_url)
+    try:
+        schema.migrate(settings.database_url)
+    except StoreUnavailable as error:
+        raise click.ClickException(f"the database cannot be reached: {error}") from error
 
 
 def must_migrate(database_url: str) -> bool:

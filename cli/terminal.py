@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -32,6 +33,16 @@ COLORS = {
 def follow_job(changes: Iterable[Json]) -> Json:
     """Show a job until its changes end; gives its last state."""
     return _with_bar(changes) if live.is_terminal else _line_by_line(changes)
+
+
+def follow_line(looks: Iterable[Json]) -> None:
+    """Show every look at the line: in place where a person watches, one below the other, if it changed, in a file."""
+    if not answer.is_terminal:
+        _one_below_the_other(looks)
+        return
+    with Live(console=answer, auto_refresh=False) as screen:
+        for look in looks:
+            screen.update(overview(look), refresh=True)
 
 
 def where(job: Json) -> str:
@@ -74,6 +85,16 @@ def _line_by_line(changes: Iterable[Json]) -> Json:
             said = where(job)
             live.print(said)
     return job
+
+
+def _one_below_the_other(looks: Iterable[Json]) -> None:
+    said = ""
+    for look in looks:
+        with answer.capture() as drawn:
+            answer.print(overview(look))
+        if drawn.get() != said:
+            said = drawn.get()
+            answer.out(said)
 
 
 def _left(job: Json) -> str:

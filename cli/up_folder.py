@@ -71,11 +71,20 @@ def kept_port(folder: Path) -> int:
     """Return the loopback port of the server that lives in `folder`: last time's, unless someone took it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     note = folder.with_name(f"{folder.name}.port")
-    port = int(note.read_text()) if note.exists() else free_port()
-    if refusal("127.0.0.1", port):
+    port = _noted_port(note)
+    if port is None or refusal("127.0.0.1", port):
         port = free_port()
-    note.write_text(str(port))
+    write_secret(note, str(port))
     return port
+
+
+def _noted_port(note: Path) -> int | None:
+    """Return the port in the note; None without one, or if no port stands there, as after a write that was cut off."""
+    try:
+        port = int(note.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return port if 1 <= port <= 65_535 else None
 
 
 def turn_logs(folder: Path) -> None:

@@ -22,8 +22,8 @@ DEMO = "the demo renderer: it draws pictures without a GPU; set FORGE_URL for a 
 
 
 def line(text: str) -> None:
-    """Print a line, also when nobody reads any more."""
-    with contextlib.suppress(OSError):
+    """Print a line, if it can be printed: nobody may read any more, and the stack does not end for that."""
+    with contextlib.suppress(OSError, ValueError):
         click.echo(text)
 
 
@@ -50,13 +50,14 @@ def introduce(plan: Plan) -> None:
 
 
 async def follow(logs: Iterable[Path]) -> None:
-    """Print the warnings and errors that appear in the logs from now on."""
+    """Print the warnings and errors that appear in the logs from now on; what cannot be read or told is left out."""
     seen = {log: _size(log) for log in logs}
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
         for log, position in seen.items():
             seen[log] = _size(log)
-            _tell_new(log, position)
+            with contextlib.suppress(OSError, ValueError):
+                _tell_new(log, position)
 
 
 def _tell_new(log: Path, position: int) -> None:
@@ -73,7 +74,10 @@ def _tell_new(log: Path, position: int) -> None:
 
 
 def _size(log: Path) -> int:
-    return log.stat().st_size if log.exists() else 0
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0
 
 
 def _place(url: str) -> str:

@@ -8,7 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
-from shared.store.connected import driver_url
+from shared.store.connected import AWAY, StoreUnavailable, driver_url
 
 #: any constant: two processes that migrate at once take turns
 MIGRATION_LOCK = 0x464F5247
@@ -22,7 +22,10 @@ def _config() -> Config:
 
 
 def migrate(database_url: str) -> None:
-    """Run every migration that `database_url` has not seen; waits for another that migrates."""
+    """Run every migration that `database_url` has not seen; waits for another that migrates.
+
+    Raises StoreUnavailable, with the database's own first line, when the database is away.
+    """
     engine = create_engine(driver_url(database_url))
     try:
         with engine.connect() as connection:
@@ -34,6 +37,8 @@ def migrate(database_url: str) -> None:
             connection.commit()
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
             connection.commit()
+    except AWAY as error:
+        raise StoreUnavailable(str(getattr(error, "orig", None) or error).partition("\n")[0]) from error
     finally:
         engine.dispose()
 

@@ -1,5 +1,8 @@
-"""What the client commands say, as far as no server is needed for it."""
+"""What the client commands say, as far as no server is needed for it, or one in a can."""
 
+import signal
+import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,10 @@ from rich.console import Console
 from cli import terminal
 from cli.main import cli
 from cli.ports import free_port
+from tests.canned_api import COMPLETE, LOST, canned_api
+from tests.stack import clean_environment
 
+ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret that is long enough for HS256"
 JOB: dict[str, Any] = {
     "job_id": "7d9f",
@@ -75,6 +81,12 @@ def test_a_server_that_is_not_there_is_told_in_one_line(words: tuple[str, ...]) 
     assert url in error and error.count("\n") == 1
 
 
+def test_a_database_that_is_away_is_told_in_one_line() -> None:
+    code, said, error = run("migrate", DATABASE_URL=f"postgresql://u:hidden@127.0.0.1:{free_port()}/d")
+    assert (code, said) == (1, "") and error.startswith("Error: ") and error.count("\n") == 1
+    assert "refused" in error and "hidden" not in error
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -105,3 +117,40 @@ def test_the_overview_shows_the_line_the_workers_and_my_jobs() -> None:
     shown = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO
     for part in ("5 waiting, 1 running", "paused", "held", "gpu1@host", "open", "unreachable", "7d9f", "a [red] fox"):
         assert part in shown, part
+
+
+@pytest.mark.parametrize("words", [("watch", "7d9f"), ("retry", "7d9f"), ("generate", "a fox")])
+def test_a_picture_that_was_deleted_is_told_and_is_a_failure(words: tuple[str, ...]) -> None:
+    with canned_api() as api:
+        api.job = {**COMPLETE, "image_url": None, "image_expired": True}
+        code, said, told = run(*words, FORGELINE_URL=api.url)
+    assert (code, said) == (1, "") and "deleted" in told
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_submitted(tmp_path: Path) -> None:
+    (tmp_path / "afile").touch()
+    with canned_api() as api:
+        code, said, told = run("generate", "a fox", "--out", "afile/a.png", FORGELINE_URL=api.url)
+    assert (code, said, api.asked) == (1, "", []) and "afile/a.png cannot be written" in told
+
+
+def test_a_watched_line_goes_into_a_pipe_at_every_change_and_outlives_a_restart_of_the_server() -> None:
+    with canned_api() as api:
+        first = api.answer_to("/image/status")
+        api.answers = [first, LOST, first]
+        api.line = {**api.line, "waiting": 4}
+        command = [sys.executable, "-c", "from cli.main import main; main()", "status", "--watch"]
+        environment = clean_environment({"FORGELINE_URL": api.url, "PYTHONPATH": str(ROOT)})
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as watching:
+            assert watching.stdout and watching.stderr
+            totals: list[str] = []
+            while len(totals) < 2:
+                line = watching.stdout.readline()
+                assert line, watching.stderr.read()
+                totals += [line.strip()] if "waiting," in line and "running" in line else []
+            watching.send_signal(signal.SIGINT)
+            _, told = watching.communicate(timeout=20)
+    assert totals == ["1 waiting, 0 running", "4 waiting, 0 running"]
+    assert (watching.returncode, told) == (130, "")

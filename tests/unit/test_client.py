@@ -1,0 +1,96 @@
+"""The client keeps asking for what was lost, and sends once what changes something."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.client import Client, Lost, Refused, must_be_writable
+from cli.ports import free_port
+from tests.canned_api import COMPLETE, JOB, LOST, CannedApi, canned_api
+
+
+@pytest.fixture
+def api() -> Iterator[CannedApi]:
+    with canned_api() as api:
+        yield api
+
+
+@pytest.mark.parametrize("trouble", [LOST, 502, 503, 504])
+def test_a_wait_outlives_a_restart_of_the_server(api: CannedApi, trouble: Any) -> None:
+    api.answers = [trouble, trouble, {**JOB, "progress": 50}, trouble]
+    seen: list[int] = []
+    assert Client(api.url).wait(JOB, lambda job: seen.append(job["progress"])) == COMPLETE
+    assert seen == [10, 50, 100]
+
+
+def test_a_picture_is_fetched_though_the_server_restarts(api: CannedApi, tmp_path: Path) -> None:
+    api.answers = [LOST]
+    assert Client(api.url).download(COMPLETE, tmp_path / "a.png").exists()
+
+
+def test_patience_ends() -> None:
+    client = Client(f"http://127.0.0.1:{free_port()}", patience_s=0.2)
+    with pytest.raises(Lost, match="nothing answers"):
+        client.wait(JOB)
+
+
+def test_a_refusal_is_no_loss(api: CannedApi) -> None:
+    api.answers = [404]
+    with pytest.raises(Refused) as refused:
+        Client(api.url).wait(JOB)
+    assert len(api.asked) == 1 and not isinstance(refused.value, Lost)
+
+
+@pytest.mark.parametrize("change", [Client.submit, Client.retry, Client.cancel])
+def test_what_changes_something_is_sent_once(api: CannedApi, change: Callable[[Client, str], Any]) -> None:
+    api.answers = [LOST]
+    with pytest.raises(Lost):
+        change(Client(api.url), "7d9f")
+    assert len(api.asked) == 1
+
+
+@pytest.mark.parametrize(("token", "field"), [(None, {"cfg_scale": float("nan")}), ("şifre", {}), ("a\nb", {})])
+def test_what_cannot_be_sent_is_told_as_such(api: CannedApi, token: str | None, field: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match="cannot be sent"):
+        Client(api.url, token).submit("a fox", **field)
+    assert not api.asked
+
+
+@pytest.mark.parametrize("job_id", ["x/../../jobs?status=queued#", "a b", "şimdi", "\udcff"])
+@pytest.mark.parametrize("ask", [Client.job, Client.retry, Client.cancel])
+def test_an_id_leads_to_no_other_route(api: CannedApi, ask: Callable[[Client, str], Any], job_id: str) -> None:
+    ask(Client(api.url), job_id)
+    (asked,) = api.asked
+    assert re.fullmatch(r"\w+ /image/job/[\w%.-]+/(status|retry|cancel)", asked)
+
+
+@pytest.mark.parametrize("job_id", ["", ".", ".."])
+def test_an_id_that_is_none_is_not_sent(api: CannedApi, job_id: str) -> None:
+    with pytest.raises(Refused, match="no job"):
+        Client(api.url).cancel(job_id)
+    assert not api.asked
+
+
+def test_a_picture_that_was_deleted_has_no_address(api: CannedApi) -> None:
+    with pytest.raises(Refused, match="deleted"):
+        Client(api.url).picture_url({**COMPLETE, "image_url": None, "image_expired": True})
+
+
+@pytest.mark.parametrize("path", ["afile/a.png", "afile/further/a.png", "/proc/a.png", f"{300 * 'a'}.png"])
+def test_what_cannot_be_written_is_refused_before_and_after(
+    api: CannedApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("afile").touch()
+    with pytest.raises(Refused, match="cannot be written"):
+        must_be_writable(Path(path))
+    with pytest.raises(Refused, match="cannot be written"):
+        Client(api.url).download(COMPLETE, path)
+
+
+def test_a_look_whether_a_file_can_be_written_leaves_nothing(tmp_path: Path) -> None:
+    must_be_writable(tmp_path / "further" / "below" / "a.png")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,34 @@
+"""What `up` keeps in its folder survives a death in the middle of a write."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.ports import free_port, refusal
+from cli.up_folder import kept_port
+
+
+@pytest.mark.parametrize("note", [b"", b"abc", b"99999", b"0", b"-1", b"\xff\xfe"])
+def test_a_note_that_is_no_port_gives_a_free_one(tmp_path: Path, note: bytes) -> None:
+    (tmp_path / "postgres.port").write_bytes(note)
+    port = kept_port(tmp_path / "postgres")
+    assert refusal("127.0.0.1", port) is None
+    assert kept_port(tmp_path / "postgres") == port
+
+
+def test_the_port_of_last_time_is_kept(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "redis.port").write_text(f"{port}\n")
+    assert kept_port(tmp_path / "redis") == port
+
+
+def test_a_write_that_is_cut_off_leaves_the_old_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = kept_port(tmp_path / "redis")
+
+    def power_fails(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", power_fails)
+    with pytest.raises(KeyboardInterrupt):
+        kept_port(tmp_path / "redis")
+    assert (tmp_path / "redis.port").read_text() == str(port)
