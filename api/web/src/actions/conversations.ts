@@ -19,6 +19,12 @@ export function viewOfAddress(): View {
   return id ? { kind: 'conversation', id: decodeURIComponent(id) } : { kind: 'auto' };
 }
 
+/** The address of who leaves is not the next one's. */
+export function forgetAddress(): void {
+  history.replaceState(null, '', location.pathname + location.search);
+  useChatStore.getState().show(viewOfAddress());
+}
+
 export function openConversation(id: string): void {
   go({ kind: 'conversation', id }, addressOf(id));
 }
@@ -47,7 +53,8 @@ export async function loadConversations(): Promise<void> {
   try {
     const page = await getConversations();
     chat.setConversations(page.conversations, page.next_cursor);
-  } catch {
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'abandoned') return;
     if (useChatStore.getState().listLoading !== 'loaded') chat.setListLoading('failed');
   }
   await settleView();

@@ -4,18 +4,21 @@
  * Rules: subscribe, then snapshot. A list can only speak about what was known before it was asked
  * for; what it does not name is asked for by id before anything is believed lost. News about a
  * job that this page is submitting right now often overtake the answer to the submission: they
- * wait for it, so that one job is never shown twice.
+ * wait for it, so that one job is never shown twice. What arrives while nobody is signed in is
+ * nobody's.
  */
 import { ApiError } from '../api/client';
 import { getJob, getStatus } from '../api/routes';
 import type { Job, ServerFrame } from '../api/types';
 import { openConversationId, useChatStore } from '../stores/chatStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
+import { useSessionStore } from '../stores/sessionStore';
 import { noticeNewJobs } from './conversations';
 
 let overtaking: Job[] = [];
 
 export function takeJobs(jobs: readonly Job[]): void {
+  if (nobodyIsHere()) return;
   const admitted = admit(jobs);
   useImageJobsStore.getState().upsertFromServer(admitted);
   spread(admitted);
@@ -33,7 +36,13 @@ export function overtakenBy(prompt: string): Job | undefined {
   return overtaking.find((job) => job.prompt === prompt);
 }
 
+/** Whoever waited for an answer has left. */
+export function forgetOvertaking(): void {
+  overtaking = [];
+}
+
 export function takeFrames(frames: readonly ServerFrame[], snapshotAskedAt: number): void {
+  if (nobodyIsHere()) return;
   const store = useImageJobsStore.getState();
   const admitted = frames.flatMap(admitFrame);
   store.applyFrames(admitted);
@@ -69,6 +78,10 @@ async function askForOne(id: string): Promise<void> {
     useImageJobsStore.getState().remove([id]);
     useChatStore.getState().markGone(id);
   }
+}
+
+function nobodyIsHere(): boolean {
+  return useSessionStore.getState().me === null;
 }
 
 function admitFrame(frame: ServerFrame): ServerFrame[] {

@@ -1,9 +1,10 @@
 /**
  * Who is here: asked once at the start, given up on the first 401, taken up again after signing in.
  *
- * Rule: losing the session takes nothing off the screen; only signing out does.
+ * Rule: losing the session takes nothing off the screen; only signing out does, and then nothing of
+ * the one who left is shown to the next one, or sent for them.
  */
-import { ApiError, whenUnauthenticated } from '../api/client';
+import { abandonCalls, ApiError, whenUnauthenticated } from '../api/client';
 import { closeSession, getMe, getOptions, openSession } from '../api/routes';
 import type { Me } from '../api/types';
 import { useChatStore } from '../stores/chatStore';
@@ -11,7 +12,9 @@ import { useComposerStore } from '../stores/composerStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import { clearJobs, readJobs } from '../stores/jobsCache';
 import { useSessionStore } from '../stores/sessionStore';
-import { loadConversations, refreshOpen, viewOfAddress } from './conversations';
+import { forgetAddress, loadConversations, refreshOpen, viewOfAddress } from './conversations';
+import { forgetOvertaking } from './intake';
+import { forgetSubmissions } from './submit';
 
 const TRY_AGAIN_MS = 2000;
 const RETURN_EVERY_MS = 60_000;
@@ -41,11 +44,9 @@ export async function signIn(token: string): Promise<boolean> {
 }
 
 export async function signOut(): Promise<void> {
-  const { me, signedOut } = useSessionStore.getState();
   await closeSession();
-  signedOut();
-  if (me) clearJobs(me.user_id);
   forgetEverything();
+  useSessionStore.getState().signedOut();
 }
 
 /**
@@ -65,15 +66,22 @@ export async function sessionRefused(now = Date.now()): Promise<void> {
 }
 
 function enter(me: Me): void {
-  const before = useSessionStore.getState();
-  const someoneElse = before.me !== null && before.me.user_id !== me.user_id;
-  if (someoneElse) forgetEverything();
-  const isReturn = before.me !== null && !someoneElse;
-  before.signedIn(me);
+  const { me: before, signedIn } = useSessionStore.getState();
+  const isReturn = before?.user_id === me.user_id;
+  if (before !== null && !isReturn) forgetEverything();
+  if (!isReturn) startEmpty();
+  signedIn(me);
   if (!isReturn) showCached(me.user_id);
   void loadOptions();
   if (isReturn) void refreshOpen();
   else void loadConversations();
+}
+
+/** Jobs and messages of this person alone; the draft and the address may have brought them here. */
+function startEmpty(): void {
+  useImageJobsStore.getState().reset();
+  useChatStore.getState().reset();
+  useChatStore.getState().show(viewOfAddress());
 }
 
 /** Cards of unfinished jobs before the network answers; whatever it says replaces them. */
@@ -92,8 +100,13 @@ async function loadOptions(): Promise<void> {
 }
 
 function forgetEverything(): void {
+  const { me } = useSessionStore.getState();
+  if (me) clearJobs(me.user_id);
+  abandonCalls();
+  forgetSubmissions();
+  forgetOvertaking();
+  useComposerStore.getState().forget();
   useImageJobsStore.getState().reset();
   useChatStore.getState().reset();
-  useComposerStore.getState().setDraft('');
-  useChatStore.getState().show(viewOfAddress());
+  forgetAddress();
 }

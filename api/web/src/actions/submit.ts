@@ -3,7 +3,7 @@
  *
  * Rules: one click is one idempotency key, however often it has to be sent; a refusal brings the
  * text back into the composer and makes no failed message; only a submission that may or may not
- * have arrived stays on screen, to be sent again under its key.
+ * have arrived stays on screen, to be sent again under its key. Nothing is sent for who has left.
  */
 import { ApiError } from '../api/client';
 import { generate } from '../api/routes';
@@ -12,6 +12,7 @@ import { currentWords } from '../i18n';
 import type { Home, PendingTurn } from '../stores/chatLogic';
 import { openConversationId, useChatStore } from '../stores/chatStore';
 import { type Settings, useComposerStore } from '../stores/composerStore';
+import { useSessionStore } from '../stores/sessionStore';
 import { noticeNewJobs, openConversation } from './conversations';
 import { overtakenBy, takeJobs, takeOvertaking } from './intake';
 
@@ -54,9 +55,15 @@ export function reuse(job: Job, withSeed: boolean): void {
   document.querySelector<HTMLTextAreaElement>('#prompt')?.focus();
 }
 
+/** Somebody left: the next person waits for none of their answers. */
+export function forgetSubmissions(): void {
+  answered = Promise.resolve();
+  unborn = { conversationId: null };
+}
+
 async function submit(prompt: string, settings: Settings): Promise<void> {
   const request: GenerateRequest = { prompt, ...settings, locale: currentWords().lang };
-  const turn: PendingTurn = { key: newKey(), request, home: homeOfView(), failure: null };
+  const turn: PendingTurn = { key: newKey(), userId: whoIsHere(), request, home: homeOfView(), failure: null };
   useChatStore.getState().addPending(turn);
   answered = answered.then(() => send(turn));
   await answered;
@@ -69,14 +76,25 @@ function homeOfView(): Home {
   return unborn;
 }
 
+function whoIsHere(): string | null {
+  return useSessionStore.getState().me?.user_id ?? null;
+}
+
+/** Whether who clicked is still here, and has not been away meanwhile. */
+function isWanted(turn: PendingTurn): boolean {
+  return turn.userId === whoIsHere() && useChatStore.getState().pending.some(({ key }) => key === turn.key);
+}
+
 async function send(turn: PendingTurn): Promise<void> {
+  if (!isWanted(turn)) return;
   useComposerStore.getState().setNotice(null);
   // decided once: under one key the body must stay what it was
   turn.request.conversation_id ??= turn.home.conversationId ?? undefined;
   try {
-    accepted(turn, await insist(turn));
+    const job = await insist(turn);
+    if (isWanted(turn)) accepted(turn, job);
   } catch (error) {
-    refused(turn, error instanceof ApiError ? error : new ApiError('internal', 0));
+    if (isWanted(turn)) refused(turn, error instanceof ApiError ? error : new ApiError('internal', 0));
   } finally {
     takeOvertaking();
   }
@@ -90,6 +108,7 @@ async function insist(turn: PendingTurn, [pauseMs, ...rest]: readonly number[] =
     const lost = error instanceof ApiError && error.code === 'network' && navigator.onLine;
     if (!lost || pauseMs === undefined) throw error;
     await pause(pauseMs);
+    if (!isWanted(turn)) throw error;
     return insist(turn, rest);
   }
 }

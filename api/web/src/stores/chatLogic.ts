@@ -21,6 +21,8 @@ export interface Failure {
 /** A submission the server has not answered yet, or that never reached it. */
 export interface PendingTurn {
   key: string;
+  /** Who clicked: it is sent for nobody else. */
+  userId: string | null;
   request: GenerateRequest;
   home: Home;
   /** Why it could not be sent; null while it is being sent. */
