@@ -12,6 +12,7 @@ import { drawing, job } from './jobs';
 
 const anna = { user_id: 'anna', username: null, roles: [], auth_mode: 'jwt' as const };
 const bert = { ...anna, user_id: 'bert' };
+const line = { waiting: 0, processing: 0, held: false, paused: false, retry_at: null };
 
 type Answer = Response | Promise<Response>;
 let generates: (prompt: string) => Answer;
@@ -144,5 +145,27 @@ describe('the socket of who signs out', () => {
     await new Promise((resolve) => setTimeout(resolve, 150));
     expect(prompts()).toEqual([]);
     shown.unmount();
+  });
+});
+
+describe('a hello that names somebody else', () => {
+  it('lets them in before the rest of what came', async () => {
+    await begin();
+    useImageJobsStore.getState().upsertFromServer([drawing({ prompt: 'of anna' })]);
+    const hello = { type: 'hello', protocol: 1, user: { ...bert, roles: [] as string[] }, heartbeat_s: 20, server_time: '' } as const;
+    const late = { type: 'image_progress', job: drawing({ job_id: 'x', message_id: 8, prompt: 'of anna, late' }) } as const;
+    const snapshot = { type: 'snapshot', jobs: [job({ job_id: 'b', message_id: 7, prompt: 'of bert' })], queue: line, truncated: false } as const;
+    takeFrames([late, hello, { ...snapshot, jobs: [...snapshot.jobs] }], Date.now());
+    expect(useSessionStore.getState().me?.user_id).toBe('bert');
+    expect(prompts()).toEqual(['of bert']);
+    expect(location.hash).toBe('');
+  });
+
+  it('changes nothing when it names who is here', async () => {
+    await begin();
+    useImageJobsStore.getState().upsertFromServer([drawing()]);
+    takeFrames([{ type: 'hello', protocol: 1, user: { ...anna, roles: [] }, heartbeat_s: 20, server_time: '' }], 0);
+    expect(prompts()).toHaveLength(1);
+    expect(location.hash).toBe('#c=c');
   });
 });

@@ -9,13 +9,19 @@
  */
 import { ApiError } from '../api/client';
 import { getJob, getStatus } from '../api/routes';
-import type { Job, ServerFrame } from '../api/types';
+import type { Job, Me, ServerFrame } from '../api/types';
 import { openConversationId, useChatStore } from '../stores/chatStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import { useSessionStore } from '../stores/sessionStore';
 import { noticeNewJobs } from './conversations';
 
 let overtaking: Job[] = [];
+let onNewcomer: (me: Me) => void = () => undefined;
+
+/** Whoever keeps the session learns here that the socket speaks to somebody else: another tab signed in. */
+export function whenNewcomer(listener: (me: Me) => void): void {
+  onNewcomer = listener;
+}
 
 export function takeJobs(jobs: readonly Job[]): void {
   if (nobodyIsHere()) return;
@@ -43,8 +49,8 @@ export function forgetOvertaking(): void {
 
 export function takeFrames(frames: readonly ServerFrame[], snapshotAskedAt: number): void {
   if (nobodyIsHere()) return;
+  const admitted = sinceNewcomer(frames).flatMap(admitFrame);
   const store = useImageJobsStore.getState();
-  const admitted = frames.flatMap(admitFrame);
   store.applyFrames(admitted);
   spread(admitted.flatMap((frame) => (frame.type === 'image_progress' ? [frame.job] : [])));
   for (const frame of admitted) {
@@ -82,6 +88,16 @@ async function askForOne(id: string): Promise<void> {
 
 function nobodyIsHere(): boolean {
   return useSessionStore.getState().me === null;
+}
+
+/** Let in whom a hello names; what came before it was for somebody else. */
+function sinceNewcomer(frames: readonly ServerFrame[]): readonly ServerFrame[] {
+  const here = useSessionStore.getState().me?.user_id;
+  const at = frames.findLastIndex((frame) => frame.type === 'hello' && (frame.user.user_id || here) !== here);
+  const hello = frames[at];
+  if (hello?.type !== 'hello') return frames;
+  onNewcomer(hello.user);
+  return frames.slice(at);
 }
 
 function admitFrame(frame: ServerFrame): ServerFrame[] {

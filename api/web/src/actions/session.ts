@@ -13,7 +13,7 @@ import { useImageJobsStore } from '../stores/imageJobsStore';
 import { clearJobs, readJobs } from '../stores/jobsCache';
 import { useSessionStore } from '../stores/sessionStore';
 import { forgetAddress, loadConversations, refreshOpen, viewOfAddress } from './conversations';
-import { forgetOvertaking } from './intake';
+import { forgetOvertaking, whenNewcomer } from './intake';
 import { forgetSubmissions } from './submit';
 
 const TRY_AGAIN_MS = 2000;
@@ -24,6 +24,7 @@ let returnedAt = Number.NEGATIVE_INFINITY;
 /** Find out who is here; goes on asking while the server cannot be reached. */
 export async function begin(): Promise<void> {
   whenUnauthenticated((error) => useSessionStore.getState().lost(error.extra.loginUrl ?? null));
+  whenNewcomer(enter);
   try {
     enter(await getMe());
   } catch (error) {
