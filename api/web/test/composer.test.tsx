@@ -173,6 +173,26 @@ describe('a ready picture', () => {
   });
 });
 
+describe('a browser that has notifications and cannot make one', () => {
+  it('still lets the news through', () => {
+    class Refusing {
+      static readonly permission = 'granted';
+      constructor() {
+        throw new TypeError('Illegal constructor.');
+      }
+    }
+    vi.stubGlobal('Notification', Refusing);
+    vi.spyOn(document, 'hidden', 'get').mockReturnValue(true);
+    const heard = vi.fn<() => void>();
+    const stops = [startTab(), useImageJobsStore.subscribe(heard)];
+    const { upsertFromServer } = useImageJobsStore.getState();
+    upsertFromServer([job({ status: 'processing', stage: 'sampling', attempt: 1, version: 2 })]);
+    expect(() => upsertFromServer([job({ status: 'complete', stage: null, attempt: 1, version: 3 })])).not.toThrow();
+    stops.forEach((stop) => stop());
+    expect(heard).toHaveBeenCalledTimes(2);
+  });
+});
+
 describe('a number of the settings', () => {
   it.each([
     [100, 64, 2048, 8, 104],
