@@ -1,9 +1,11 @@
 import { fireEvent, render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { resend } from '../src/actions/submit';
 import { Composer } from '../src/components/Composer';
 import { nearest } from '../src/components/SettingsFields';
 import { startTab } from '../src/presence/tab';
+import type { PendingTurn } from '../src/stores/chatLogic';
 import { useChatStore } from '../src/stores/chatStore';
 import { useComposerStore } from '../src/stores/composerStore';
 import { useConnectionStore } from '../src/stores/connectionStore';
@@ -123,6 +125,24 @@ describe('the composer', () => {
     await waitFor(() => expect(useChatStore.getState().pending).toEqual([]), { timeout: 4000 });
     expect(submissions()).toHaveLength(2);
     expect(submissions()[0]?.key).toBe(submissions()[1]?.key);
+  });
+
+  it('sends again exactly what it had sent, after what is on its way', async () => {
+    answers(500, { code: 'internal' });
+    answers(202, job({ job_id: 'b', message_id: 4, conversation_id: 'y', prompt: 'second' }));
+    await userEvent.type(prompt(), 'first{Enter}second{Enter}');
+    await waitFor(() => expect(useChatStore.getState().view).toEqual({ kind: 'conversation', id: 'y' }));
+    let answer: (response: Response) => void = () => undefined;
+    next.push(() => new Promise((resolve) => (answer = resolve)));
+    answers(202, job({ prompt: 'first' }));
+    await userEvent.type(prompt(), 'third{Enter}');
+    const again = resend(useChatStore.getState().pending[0] as PendingTurn);
+    await waitFor(() => expect(submissions()).toHaveLength(3));
+    answer(new Response(JSON.stringify(job({ job_id: 'd', message_id: 6, conversation_id: 'y', prompt: 'third' }))));
+    await again;
+    expect(submissions().map(({ body }) => body['prompt'])).toEqual(['first', 'second', 'third', 'first']);
+    expect(submissions()[3]).toEqual(submissions()[0]);
+    expect(useChatStore.getState()).toMatchObject({ pending: [], view: { kind: 'conversation', id: 'c' } });
   });
 
   it.each([

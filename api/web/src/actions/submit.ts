@@ -43,7 +43,7 @@ export async function regenerate(job: Job): Promise<void> {
 
 export async function resend(turn: PendingTurn): Promise<void> {
   useChatStore.getState().failPending(turn.key, null);
-  await send(turn);
+  await sendInOrder(turn);
 }
 
 /** Bring a job's prompt and settings back into the composer. */
@@ -63,10 +63,14 @@ export function forgetSubmissions(): void {
 
 async function submit(prompt: string, settings: Settings): Promise<void> {
   const request: GenerateRequest = { prompt, ...settings, locale: currentWords().lang };
-  const turn: PendingTurn = { key: newKey(), userId: whoIsHere(), request, home: homeOfView(), failure: null };
+  const turn: PendingTurn = { key: newKey(), userId: whoIsHere(), request, home: homeOfView(), sent: false, failure: null };
   useChatStore.getState().addPending(turn);
+  await sendInOrder(turn);
+}
+
+function sendInOrder(turn: PendingTurn): Promise<void> {
   answered = answered.then(() => send(turn));
-  await answered;
+  return answered;
 }
 
 function homeOfView(): Home {
@@ -89,7 +93,8 @@ async function send(turn: PendingTurn): Promise<void> {
   if (!isWanted(turn)) return;
   useComposerStore.getState().setNotice(null);
   // decided once: under one key the body must stay what it was
-  turn.request.conversation_id ??= turn.home.conversationId ?? undefined;
+  if (!turn.sent) turn.request.conversation_id = turn.home.conversationId ?? undefined;
+  turn.sent = true;
   try {
     const job = await insist(turn);
     if (isWanted(turn)) accepted(turn, job);
@@ -121,10 +126,11 @@ function pause(ms: number): Promise<void> {
 
 function accepted(turn: PendingTurn, job: Job): void {
   const chat = useChatStore.getState();
-  const begins = turn.home.conversationId === null && chat.view.kind !== 'conversation';
-  turn.home.conversationId = job.conversation_id;
+  const { conversationId: home } = turn.home;
+  const leadsElsewhere = openConversationId(chat) === home && job.conversation_id !== home;
+  turn.home.conversationId ??= job.conversation_id;
   chat.accept(turn.key, job);
-  if (begins) openConversation(job.conversation_id);
+  if (leadsElsewhere) openConversation(job.conversation_id);
   takeJobs([job]);
   noticeNewJobs([job], openConversationId(useChatStore.getState()));
 }

@@ -25,6 +25,8 @@ export interface PendingTurn {
   userId: string | null;
   request: GenerateRequest;
   home: Home;
+  /** Once it was sent its request stays what it is: the key stands for that body. */
+  sent: boolean;
   /** Why it could not be sent; null while it is being sent. */
   failure: Failure | null;
 }
