@@ -87,7 +87,7 @@ export async function loadMessages(id: string): Promise<void> {
   try {
     const page = await getMessages(id);
     useImageJobsStore.getState().upsertFromServer(page.messages.flatMap((message) => message.job ?? []));
-    chat.addMessages(id, page.messages, first ? page.has_more : undefined);
+    chat.addPage(id, page);
     chat.setLoading(id, 'loaded');
   } catch (error) {
     const missing = error instanceof ApiError && error.code === 'not_found';
@@ -97,10 +97,9 @@ export async function loadMessages(id: string): Promise<void> {
 
 export async function loadOlderMessages(id: string): Promise<void> {
   const chat = useChatStore.getState();
-  const oldest = chat.messages[id]?.[0];
-  if (!oldest) return;
-  const page = await getMessages(id, oldest.id);
-  chat.addMessages(id, page.messages, page.has_more);
+  const before = chat.read[id]?.from;
+  if (before === undefined) return;
+  chat.addPage(id, await getMessages(id, before), before);
 }
 
 /** After a reconnect: the open conversation and the list may have moved on. */

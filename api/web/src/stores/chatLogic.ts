@@ -39,6 +39,17 @@ export interface Turn {
   pending: PendingTurn | null;
 }
 
+/** The ids between which a conversation was read without a gap. */
+export interface Stretch {
+  from: number;
+  to: number;
+}
+
+export function stretchOf(messages: readonly Message[]): Stretch | null {
+  const ids = messages.map((message) => message.id);
+  return ids.length === 0 ? null : { from: Math.min(...ids), to: Math.max(...ids) };
+}
+
 export function mergeMessages(known: readonly Message[], incoming: readonly Message[]): Message[] {
   const byId = new Map(known.map((message) => [message.id, message]));
   for (const message of incoming) byId.set(message.id, mergeMessage(byId.get(message.id), message));
