@@ -1,7 +1,8 @@
 import { fireEvent, render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { resend } from '../src/actions/submit';
+import { loadConversations } from '../src/actions/conversations';
+import { forgetSubmissions, resend } from '../src/actions/submit';
 import { Composer } from '../src/components/Composer';
 import { nearest } from '../src/components/SettingsFields';
 import { startTab } from '../src/presence/tab';
@@ -100,6 +101,25 @@ describe('the composer', () => {
     answer(new Response(JSON.stringify(job())));
     await waitFor(() => expect(submissions()).toHaveLength(2));
     expect(submissions().map(({ body }) => body['conversation_id'])).toEqual([undefined, 'c']);
+  });
+
+  it('stays with what was asked before the list of conversations came', async () => {
+    const older = { id: 'older', title: 'x', created_at: '', updated_at: '' };
+    let list: (response: Response) => void = () => undefined;
+    fetched.mockImplementationOnce(() => new Promise((resolve) => (list = resolve)));
+    const listed = loadConversations();
+    next.push(() => new Promise(() => undefined));
+    await userEvent.type(prompt(), 'a boat{Enter}');
+    list(new Response(JSON.stringify({ conversations: [older], next_cursor: null })));
+    await listed;
+    expect(useChatStore.getState().view).toEqual({ kind: 'new' });
+    forgetSubmissions();
+  });
+
+  it('shows a chosen model as what will be sent, though the server offers it no longer', async () => {
+    useComposerStore.setState({ settings: { model: 'older.safetensors' } });
+    await userEvent.click(screen.getByRole('button', { name: /Settings/ }));
+    expect(screen.getByLabelText('Model')).toHaveDisplayValue('older.safetensors');
   });
 
   it('names every fault of a refused request', async () => {

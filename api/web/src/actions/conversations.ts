@@ -15,8 +15,17 @@ const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
 export function viewOfAddress(): View {
   if (location.hash === '#new') return { kind: 'new' };
-  const id = /^#c=(.+)$/.exec(location.hash)?.[1];
-  return id ? { kind: 'conversation', id: decodeURIComponent(id) } : { kind: 'auto' };
+  const id = decoded(/^#c=(.+)$/.exec(location.hash)?.[1] ?? '');
+  return id ? { kind: 'conversation', id } : { kind: 'auto' };
+}
+
+/** Empty when somebody typed what is no address. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
 }
 
 /** The address of who leaves is not the next one's. */

@@ -62,6 +62,8 @@ export function forgetSubmissions(): void {
 }
 
 async function submit(prompt: string, settings: Settings): Promise<void> {
+  // who asks before the list is there has chosen: no older conversation opens over it
+  if (useChatStore.getState().view.kind === 'auto') useChatStore.getState().show({ kind: 'new' });
   const request: GenerateRequest = { prompt, ...settings, locale: currentWords().lang };
   const turn: PendingTurn = { key: newKey(), userId: whoIsHere(), request, home: homeOfView(), sent: false, failure: null };
   useChatStore.getState().addPending(turn);
