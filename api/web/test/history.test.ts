@@ -35,7 +35,7 @@ describe('earlier messages', () => {
     takeFrames([{ type: 'image_progress', job: job({ message_id: 6, job_id: 'r', retry_of: 'q' }) }], 0);
     await loadOlderMessages('c');
     expect(ids()).toEqual([6, ...upTo(201, 300)]);
-    for (let more = 0; more < 4; more += 1) await loadOlderMessages('c');
+    await upTo(1, 4).reduce((done) => done.then(() => loadOlderMessages('c')), Promise.resolve());
     expect(ids()).toEqual(upTo(1, 300));
     expect(useChatStore.getState().hasMore['c']).toBe(false);
   });

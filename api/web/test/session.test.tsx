@@ -1,11 +1,16 @@
-import { act, render } from '@testing-library/react';
+import { act, render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { takeFrames } from '../src/actions/intake';
 import { begin, signIn, signOut } from '../src/actions/session';
 import { submitDraft } from '../src/actions/submit';
+import { Banner } from '../src/components/Banner';
+import { SignInPage } from '../src/components/SignIn';
 import { useWebSocket } from '../src/hooks/useWebSocket';
+import { usePreferences } from '../src/i18n';
 import { useChatStore } from '../src/stores/chatStore';
 import { useComposerStore } from '../src/stores/composerStore';
+import { useConnectionStore } from '../src/stores/connectionStore';
 import { useImageJobsStore } from '../src/stores/imageJobsStore';
 import { useSessionStore } from '../src/stores/sessionStore';
 import { drawing, job } from './jobs';
@@ -109,6 +114,29 @@ describe('signing out', () => {
   });
 });
 
+describe('without the network', () => {
+  beforeEach(() => {
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('network')));
+    usePreferences.setState({ lang: 'en' });
+  });
+
+  it('a sign-out is told to have failed, and changes nothing', async () => {
+    await signOut();
+    expect(useSessionStore.getState()).toMatchObject({ state: 'signed_in', me: { user_id: 'anna' } });
+    expect(useComposerStore.getState().notice?.code).toBe('network');
+  });
+
+  it('a sign-in does not blame the token', async () => {
+    useSessionStore.getState().signedOut();
+    render(<SignInPage />);
+    await userEvent.type(screen.getByLabelText('Access token'), 'good{Enter}');
+    expect(await screen.findByRole('alert')).toHaveTextContent('could not be reached');
+    vi.stubGlobal('fetch', async () => answer({ code: 'unauthenticated', title: 'x' }, 401));
+    await userEvent.click(screen.getByRole('button', { name: 'Sign in' }));
+    await vi.waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent('not accepted'));
+  });
+});
+
 describe('the socket of who signs out', () => {
   class OneSocket extends EventTarget {
     static readonly OPEN = 1;
@@ -167,5 +195,16 @@ describe('a hello that names somebody else', () => {
     takeFrames([{ type: 'hello', protocol: 1, user: { ...anna, roles: [] }, heartbeat_s: 20, server_time: '' }], 0);
     expect(prompts()).toHaveLength(1);
     expect(location.hash).toBe('#c=c');
+  });
+});
+
+describe('the next try of a held line', () => {
+  it('is counted on the server’s clock', () => {
+    usePreferences.setState({ lang: 'en' });
+    useConnectionStore.setState({ phase: 'open', online: true });
+    const ahead = (seconds: number): string => new Date(Date.now() + 3_600_000 + seconds * 1000).toISOString();
+    takeFrames([{ type: 'queue', ...line, held: true, retry_at: ahead(30), jobs: [], server_time: ahead(0) }], 0);
+    render(<Banner />);
+    expect(document.body.textContent).toMatch(/Next try in (30|29|28)/);
   });
 });

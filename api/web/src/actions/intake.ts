@@ -11,6 +11,7 @@ import { ApiError } from '../api/client';
 import { getJob, getStatus } from '../api/routes';
 import type { Job, Me, ServerFrame } from '../api/types';
 import { openConversationId, useChatStore } from '../stores/chatStore';
+import { useConnectionStore } from '../stores/connectionStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import { useSessionStore } from '../stores/sessionStore';
 import { noticeNewJobs } from './conversations';
@@ -51,6 +52,7 @@ export function takeFrames(frames: readonly ServerFrame[], snapshotAskedAt: numb
   if (nobodyIsHere()) return;
   const admitted = sinceNewcomer(frames).flatMap(admitFrame);
   const store = useImageJobsStore.getState();
+  setClock(admitted);
   store.applyFrames(admitted);
   spread(admitted.flatMap((frame) => (frame.type === 'image_progress' ? [frame.job] : [])));
   for (const frame of admitted) {
@@ -88,6 +90,12 @@ async function askForOne(id: string): Promise<void> {
 
 function nobodyIsHere(): boolean {
   return useSessionStore.getState().me === null;
+}
+
+/** Moments the server names are measured on its own clock. */
+function setClock(frames: readonly ServerFrame[]): void {
+  const last = frames.findLast((frame) => frame.type === 'hello' || frame.type === 'queue');
+  if (last && 'server_time' in last) useConnectionStore.getState().setServerTime(last.server_time);
 }
 
 /** Let in whom a hello names; what came before it was for somebody else. */

@@ -34,20 +34,31 @@ export async function begin(): Promise<void> {
   }
 }
 
-/** Returns whether the token was accepted. */
-export async function signIn(token: string): Promise<boolean> {
+/** Returns why not, or null: the caller shows it beside the field. */
+export async function signIn(token: string): Promise<ApiError | null> {
   try {
     enter(await openSession(token));
-    return true;
-  } catch {
-    return false;
+    return null;
+  } catch (error) {
+    return asApiError(error);
   }
 }
 
+/** Everything stays while the server cannot be told: its cookie would still open the page. */
 export async function signOut(): Promise<void> {
-  await closeSession();
+  try {
+    await closeSession();
+  } catch (error) {
+    const { code, said } = asApiError(error);
+    useComposerStore.getState().setNotice({ code, said, faults: [], since: Date.now(), until: null });
+    return;
+  }
   forgetEverything();
   useSessionStore.getState().signedOut();
+}
+
+function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError('internal', 0);
 }
 
 /**
