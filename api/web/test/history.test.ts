@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadMessages, loadOlderMessages } from '../src/actions/conversations';
 import { takeFrames } from '../src/actions/intake';
+import type { Job } from '../src/api/types';
 import { useChatStore } from '../src/stores/chatStore';
 import { useImageJobsStore } from '../src/stores/imageJobsStore';
 import { useSessionStore } from '../src/stores/sessionStore';
-import { job, message } from './jobs';
+import { complete, job, message } from './jobs';
 
 const me = { user_id: 'u', username: null, roles: [], auth_mode: 'local' as const };
 const ids = (): number[] => (useChatStore.getState().messages['c'] ?? []).map(({ id }) => id);
@@ -72,5 +73,21 @@ describe('reading the newest messages again', () => {
     expect(new Set(ids()).size).toBe(ids().length);
     const { from, to } = useChatStore.getState().read['c'] ?? { from: 0, to: 0 };
     expect(ids()).toEqual(upTo(from, to));
+  });
+});
+
+describe('reading messages while a prompt is being sent', () => {
+  it('leaves out its own message and the question to it, until it is answered', async () => {
+    const request = { prompt: 'a boat' };
+    useChatStore.getState().addPending({ key: 'k', userId: 'u', request, home: { conversationId: 'c' }, sent: true, failure: null });
+    const turn = (id: number, made: Job) => [message({ id, role: 'user', content: made.prompt }), message({ id: id + 1, job: { ...made, message_id: id + 1 } })];
+    const before = turn(301, complete({ job_id: 'old', prompt: 'a boat' }));
+    const own = turn(303, job({ job_id: 'new', prompt: 'a boat' }));
+      vi.stubGlobal('fetch', async () => new Response(JSON.stringify({ messages: [message({ id: 300, role: 'user' }), ...before, ...own], has_more: true })));
+    await loadMessages('c');
+    expect(ids().slice(-2)).toEqual([301, 302]);
+    useChatStore.getState().dropPending('k');
+    await loadMessages('c');
+    expect(ids().slice(-2)).toEqual([303, 304]);
   });
 });

@@ -9,6 +9,7 @@ import { deleteConversation, getConversations, getMessages } from '../api/routes
 import type { Job } from '../api/types';
 import { openConversationId, useChatStore, type View } from '../stores/chatStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
+import { admitMessages } from './overtaking';
 
 const REFRESH_AFTER_MS = 150;
 const timers = new Map<string, ReturnType<typeof setTimeout>>();
@@ -95,8 +96,9 @@ export async function loadMessages(id: string): Promise<void> {
   if (first) chat.setLoading(id, 'loading');
   try {
     const page = await getMessages(id);
-    useImageJobsStore.getState().upsertFromServer(page.messages.flatMap((message) => message.job ?? []));
-    chat.addPage(id, page);
+    const messages = admitMessages(page.messages);
+    useImageJobsStore.getState().upsertFromServer(messages.flatMap((message) => message.job ?? []));
+    chat.addPage(id, { ...page, messages });
     chat.setLoading(id, 'loaded');
   } catch (error) {
     const missing = error instanceof ApiError && error.code === 'not_found';

@@ -2,10 +2,9 @@
  * Where news enters: frames and lists go into the stores, results into their messages.
  *
  * Rules: subscribe, then snapshot. A list can only speak about what was known before it was asked
- * for; what it does not name is asked for by id before anything is believed lost. News about a
- * job that this page is submitting right now often overtake the answer to the submission: they
- * wait for it, so that one job is never shown twice. What arrives while nobody is signed in is
- * nobody's.
+ * for; what it does not name is asked for by id before anything is believed lost. News that
+ * overtake the answer to their own submission wait for it. What arrives while nobody is signed in
+ * is nobody's.
  */
 import { ApiError } from '../api/client';
 import { getJob, getStatus } from '../api/routes';
@@ -15,8 +14,8 @@ import { useConnectionStore } from '../stores/connectionStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import { useSessionStore } from '../stores/sessionStore';
 import { noticeNewJobs } from './conversations';
+import { admit, releaseOvertaking } from './overtaking';
 
-let overtaking: Job[] = [];
 let onNewcomer: (me: Me) => void = () => undefined;
 
 /** Whoever keeps the session learns here that the socket speaks to somebody else: another tab signed in. */
@@ -33,19 +32,8 @@ export function takeJobs(jobs: readonly Job[]): void {
 
 /** The submission was answered: what had overtaken the answer is taken now. */
 export function takeOvertaking(): void {
-  const jobs = overtaking;
-  overtaking = [];
+  const jobs = releaseOvertaking();
   if (jobs.length > 0) takeJobs(jobs);
-}
-
-/** The job a submission made although its answer got lost, if its news have arrived. */
-export function overtakenBy(prompt: string): Job | undefined {
-  return overtaking.find((job) => job.prompt === prompt);
-}
-
-/** Whoever waited for an answer has left. */
-export function forgetOvertaking(): void {
-  overtaking = [];
 }
 
 export function takeFrames(frames: readonly ServerFrame[], snapshotAskedAt: number): void {
@@ -111,17 +99,6 @@ function sinceNewcomer(frames: readonly ServerFrame[]): readonly ServerFrame[] {
 function admitFrame(frame: ServerFrame): ServerFrame[] {
   if (frame.type === 'image_progress') return admit([frame.job]).map((job) => ({ ...frame, job }));
   return frame.type === 'snapshot' ? [{ ...frame, jobs: admit(frame.jobs) }] : [frame];
-}
-
-/** The jobs that may be shown now; unknown ones with a prompt that is being sent have to wait. */
-function admit(jobs: readonly Job[]): Job[] {
-  const sent = new Set(useChatStore.getState().pending.filter((turn) => turn.failure === null).map((turn) => turn.request.prompt));
-  if (sent.size === 0) return [...jobs];
-  const known = useImageJobsStore.getState().jobs;
-  const [now, later] = [[] as Job[], [] as Job[]];
-  for (const job of jobs) (sent.has(job.prompt) && !known[job.job_id] ? later : now).push(job);
-  overtaking.push(...later);
-  return now;
 }
 
 /** Messages keep the results; conversations nobody has seen yet are fetched. */

@@ -13,7 +13,8 @@ import { useImageJobsStore } from '../stores/imageJobsStore';
 import { clearJobs, readJobs } from '../stores/jobsCache';
 import { useSessionStore } from '../stores/sessionStore';
 import { forgetAddress, loadConversations, refreshOpen, viewOfAddress } from './conversations';
-import { forgetOvertaking, whenNewcomer } from './intake';
+import { whenNewcomer } from './intake';
+import { releaseOvertaking } from './overtaking';
 import { forgetSubmissions } from './submit';
 
 const TRY_AGAIN_MS = 2000;
@@ -116,7 +117,7 @@ function forgetEverything(): void {
   if (me) clearJobs(me.user_id);
   abandonCalls();
   forgetSubmissions();
-  forgetOvertaking();
+  releaseOvertaking();
   useComposerStore.getState().forget();
   useImageJobsStore.getState().reset();
   useChatStore.getState().reset();

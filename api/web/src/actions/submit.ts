@@ -14,7 +14,8 @@ import { openConversationId, useChatStore } from '../stores/chatStore';
 import { type Settings, useComposerStore } from '../stores/composerStore';
 import { useSessionStore } from '../stores/sessionStore';
 import { noticeNewJobs, openConversation } from './conversations';
-import { overtakenBy, takeJobs, takeOvertaking } from './intake';
+import { takeJobs, takeOvertaking } from './intake';
+import { overtakenBy } from './overtaking';
 
 const UNCERTAIN = new Set(['network', 'timeout', 'internal']);
 const DEFAULT_WAIT_S = 5;
