@@ -4,7 +4,7 @@
  * Rule: the address (`#c=<id>`, `#new`) says what is open, so a reload and the back button work.
  * Without one the newest conversation opens.
  */
-import { ApiError } from '../api/client';
+import { asApiError } from '../api/client';
 import { deleteConversation, getConversations, getMessages } from '../api/routes';
 import type { Job } from '../api/types';
 import { openConversationId, useChatStore, type View } from '../stores/chatStore';
@@ -32,7 +32,6 @@ function decoded(text: string): string {
 /** The address of who leaves is not the next one's. */
 export function forgetAddress(): void {
   history.replaceState(null, '', location.pathname + location.search);
-  useChatStore.getState().show(viewOfAddress());
 }
 
 export function openConversation(id: string): void {
@@ -64,7 +63,7 @@ export async function loadConversations(): Promise<void> {
     const page = await getConversations();
     chat.setConversations(page.conversations, page.next_cursor);
   } catch (error) {
-    if (error instanceof ApiError && error.code === 'abandoned') return;
+    if (asApiError(error).code === 'abandoned') return;
     if (useChatStore.getState().listLoading !== 'loaded') chat.setListLoading('failed');
   }
   await settleView();
@@ -101,7 +100,7 @@ export async function loadMessages(id: string): Promise<void> {
     chat.addPage(id, { ...page, messages });
     chat.setLoading(id, 'loaded');
   } catch (error) {
-    const missing = error instanceof ApiError && error.code === 'not_found';
+    const missing = asApiError(error).code === 'not_found';
     if (missing || first) chat.setLoading(id, missing ? 'missing' : 'failed');
   }
 }

@@ -6,7 +6,7 @@
  * overtake the answer to their own submission wait for it. What arrives while nobody is signed in
  * is nobody's.
  */
-import { ApiError } from '../api/client';
+import { asApiError } from '../api/client';
 import { getJob, getStatus } from '../api/routes';
 import type { Job, Me, ServerFrame } from '../api/types';
 import { openConversationId, useChatStore } from '../stores/chatStore';
@@ -70,7 +70,7 @@ async function askForOne(id: string): Promise<void> {
   try {
     takeJobs([await getJob(id)]);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== 'not_found') return;
+    if (asApiError(error).code !== 'not_found') return;
     useImageJobsStore.getState().remove([id]);
     useChatStore.getState().markGone(id);
   }

@@ -4,7 +4,7 @@
  * Rule: the card answers at once, the server decides. A refusal ("it has just finished") means
  * that we are behind, so the job is asked for.
  */
-import { ApiError } from '../api/client';
+import { asApiError } from '../api/client';
 import { cancelJob, cancelWaiting, getStatus, retryJob } from '../api/routes';
 import type { Job } from '../api/types';
 import { currentWords } from '../i18n';
@@ -58,8 +58,8 @@ export async function retry(job: Job): Promise<string | null> {
 }
 
 function tell(error: unknown): string {
-  const { error: sentence } = currentWords();
-  const text = error instanceof ApiError ? sentence(error.code, error.said) : sentence('internal', null);
+  const { code, said } = asApiError(error);
+  const text = currentWords().error(code, said);
   announce(text);
   return text;
 }

@@ -25,9 +25,9 @@ export function admit(jobs: readonly Job[]): Job[] {
 /** The messages that may be shown now; the question of a job that has to wait waits with it. */
 export function admitMessages(messages: readonly Message[]): Message[] {
   const unfinished = messages.flatMap(({ job }) => (job && !isTerminal(job.status) ? job : []));
-  const admitted = new Set(admit(unfinished));
-  const waits = (message: Message | undefined): boolean =>
-    !!message?.job && !isTerminal(message.job.status) && !admitted.has(message.job);
+  const admitted = admit(unfinished);
+  const waiting = unfinished.filter((job) => !admitted.includes(job));
+  const waits = (message?: Message): boolean => waiting.some((job) => job === message?.job);
   return messages.filter((message, at) => !waits(message) && !(message.role === 'user' && waits(messages[at + 1])));
 }
 

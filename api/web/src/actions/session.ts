@@ -4,7 +4,7 @@
  * Rule: losing the session takes nothing off the screen; only signing out does, and then nothing of
  * the one who left is shown to the next one, or sent for them.
  */
-import { abandonCalls, ApiError, whenUnauthenticated } from '../api/client';
+import { abandonCalls, type ApiError, asApiError, whenUnauthenticated } from '../api/client';
 import { closeSession, getMe, getOptions, openSession } from '../api/routes';
 import type { Me } from '../api/types';
 import { useChatStore } from '../stores/chatStore';
@@ -29,7 +29,7 @@ export async function begin(): Promise<void> {
   try {
     enter(await getMe());
   } catch (error) {
-    if (error instanceof ApiError && error.status === 401) return;
+    if (asApiError(error).status === 401) return;
     useSessionStore.getState().unreachable();
     setTimeout(() => void begin(), TRY_AGAIN_MS);
   }
@@ -58,10 +58,6 @@ export async function signOut(): Promise<void> {
   useSessionStore.getState().signedOut();
 }
 
-function asApiError(error: unknown): ApiError {
-  return error instanceof ApiError ? error : new ApiError('internal', 0);
-}
-
 /**
  * The socket was closed with 4401: `GET /me` says where to sign in, or that the cookie is good
  * after all (renewed in another tab). That is believed once a minute, so nothing can run in circles.
@@ -82,12 +78,12 @@ function enter(me: Me): void {
   const { me: before, signedIn } = useSessionStore.getState();
   const isReturn = before?.user_id === me.user_id;
   if (before !== null && !isReturn) forgetEverything();
-  if (!isReturn) startEmpty();
+  else if (!isReturn) startEmpty();
   signedIn(me);
-  if (!isReturn) showCached(me.user_id);
   void loadOptions();
-  if (isReturn) void refreshOpen();
-  else void loadConversations();
+  if (isReturn) return void refreshOpen();
+  showCached(me.user_id);
+  void loadConversations();
 }
 
 /** Jobs and messages of this person alone; the draft and the address may have brought them here. */
@@ -119,7 +115,6 @@ function forgetEverything(): void {
   forgetSubmissions();
   releaseOvertaking();
   useComposerStore.getState().forget();
-  useImageJobsStore.getState().reset();
-  useChatStore.getState().reset();
   forgetAddress();
+  startEmpty();
 }

@@ -5,7 +5,7 @@
  * text back into the composer and makes no failed message; only a submission that may or may not
  * have arrived stays on screen, to be sent again under its key. Nothing is sent for who has left.
  */
-import { ApiError } from '../api/client';
+import { type ApiError, asApiError } from '../api/client';
 import { generate } from '../api/routes';
 import type { GenerateRequest, GenerationParams, Job } from '../api/types';
 import { currentWords } from '../i18n';
@@ -102,7 +102,7 @@ async function send(turn: PendingTurn): Promise<void> {
     const job = await insist(turn);
     if (isWanted(turn)) accepted(turn, job);
   } catch (error) {
-    if (isWanted(turn)) refused(turn, error instanceof ApiError ? error : new ApiError('internal', 0));
+    if (isWanted(turn)) refused(turn, asApiError(error));
   } finally {
     takeOvertaking();
   }
@@ -113,7 +113,7 @@ async function insist(turn: PendingTurn, [pauseMs, ...rest]: readonly number[] =
   try {
     return await generate(turn.request, turn.key);
   } catch (error) {
-    const lost = error instanceof ApiError && error.code === 'network' && navigator.onLine;
+    const lost = asApiError(error).code === 'network' && navigator.onLine;
     if (!lost || pauseMs === undefined) throw error;
     await pause(pauseMs);
     if (!isWanted(turn)) throw error;

@@ -21,6 +21,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Whatever was thrown; what is no answer of the server is a fault of the page. */
+export function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError('internal', 0);
+}
+
 export interface Call {
   method?: 'GET' | 'POST' | 'DELETE';
   body?: unknown;

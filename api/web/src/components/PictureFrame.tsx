@@ -64,7 +64,7 @@ function Preview({ job, percent }: { job: Job; percent: number }) {
   if (!shown) return null;
   const blur = done ? 0 : Math.round(MAX_BLUR_PX * (1 - Math.min(100, percent) / 100) * 10) / 10;
   const style = { '--blur': `${blur}px` } as CSSProperties;
-  return <img className="preview" src={shown} alt="" style={style} data-placeholder="false" onError={() => setLast(null)} />;
+  return <img className="preview" src={shown} alt="" style={style} onError={() => setLast(null)} />;
 }
 
 function FinalPicture({ job, onOpen }: { job: Job; onOpen?: () => void }) {

@@ -116,14 +116,13 @@ function withPage(state: ChatData, id: string, page: MessagePage, before?: numbe
   if (isOlder && before !== known?.from) return {};
   const brought = stretchOf(page.messages);
   const touches = known !== undefined && brought !== null && brought.from <= known.to;
-  const from = touches ? Math.min(known.from, brought.from) : brought?.from;
-  const to = touches ? Math.max(known.to, brought.to) : brought?.to;
+  const read = touches ? { from: Math.min(known.from, brought.from), to: Math.max(known.to, brought.to) } : brought;
   // a page that does not touch what was read would leave a gap: the list starts anew with it
-  const kept = (state.messages[id] ?? []).filter((message) => touches || message.id >= (from ?? 0));
+  const kept = (state.messages[id] ?? []).filter((message) => touches || message.id >= (read?.from ?? 0));
   return {
     messages: { ...state.messages, [id]: mergeMessages(kept, page.messages) },
     hasMore: touches && !isOlder ? state.hasMore : { ...state.hasMore, [id]: page.has_more },
-    read: from === undefined || to === undefined ? state.read : { ...state.read, [id]: { from, to } },
+    read: read ? { ...state.read, [id]: read } : state.read,
   };
 }
 
