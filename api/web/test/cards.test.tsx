@@ -57,6 +57,30 @@ describe('ImageProgressCard', () => {
     expect(document.querySelector('.preview')).toHaveAttribute('src', '/images/placeholder.svg');
   });
 
+  it('shows the placeholder as long as it is held, and no longer', () => {
+    const queueFrame = { type: 'queue', ...line, jobs: [], server_time: '2026-01-01T12:00:05.000Z' } as const;
+    const { applyFrames } = useImageJobsStore.getState();
+    const preview = () => document.querySelector('.preview');
+    show(job());
+    expect(preview()).toBeNull();
+    act(() => applyFrames([{ ...queueFrame, jobs: [], held: true }]));
+    expect(preview()).toHaveAttribute('src', '/images/placeholder.svg');
+    const told = { placeholder: true, stage: 'held', image_url: '/images/placeholder.svg' } as const;
+    act(() => applyFrames([{ type: 'image_progress', job: job({ ...told, server_time: '2026-01-01T12:00:06.000Z' }) }]));
+    act(() => applyFrames([{ ...queueFrame, jobs: [], server_time: '2026-01-01T12:00:07.000Z' }]));
+    expect(preview()).toBeNull();
+    act(() => applyFrames([{ type: 'image_progress', job: drawing({ progress: 80 }) }]));
+    expect(preview()).toBeNull();
+  });
+
+  it('forgets the preview of an attempt that did not end well', () => {
+    show(drawing({ preview_url: '/image/job/a/preview?v=4' }));
+    act(() => useImageJobsStore.getState().upsertFromServer([drawing({ version: 4, progress: 50 })]));
+    expect(document.querySelector('.preview')).toHaveAttribute('src', '/image/job/a/preview?v=4');
+    act(() => useImageJobsStore.getState().upsertFromServer([drawing({ attempt: 2, version: 5, progress: 1 })]));
+    expect(document.querySelector('.preview')).toBeNull();
+  });
+
   it('says that the line is paused', () => {
     useImageJobsStore.setState({ queue: { ...line, paused: true } });
     show(job({ queue_position: 2, queue_total: 2 }));

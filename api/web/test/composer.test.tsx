@@ -1,9 +1,12 @@
 import { fireEvent, render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { loadConversations } from '../src/actions/conversations';
+import { forgetSubmissions, resend } from '../src/actions/submit';
 import { Composer } from '../src/components/Composer';
 import { nearest } from '../src/components/SettingsFields';
 import { startTab } from '../src/presence/tab';
+import type { PendingTurn } from '../src/stores/chatLogic';
 import { useChatStore } from '../src/stores/chatStore';
 import { useComposerStore } from '../src/stores/composerStore';
 import { useConnectionStore } from '../src/stores/connectionStore';
@@ -100,6 +103,25 @@ describe('the composer', () => {
     expect(submissions().map(({ body }) => body['conversation_id'])).toEqual([undefined, 'c']);
   });
 
+  it('stays with what was asked before the list of conversations came', async () => {
+    const older = { id: 'older', title: 'x', created_at: '', updated_at: '' };
+    let list: (response: Response) => void = () => undefined;
+    fetched.mockImplementationOnce(() => new Promise((resolve) => (list = resolve)));
+    const listed = loadConversations();
+    next.push(() => new Promise(() => undefined));
+    await userEvent.type(prompt(), 'a boat{Enter}');
+    list(new Response(JSON.stringify({ conversations: [older], next_cursor: null })));
+    await listed;
+    expect(useChatStore.getState().view).toEqual({ kind: 'new' });
+    forgetSubmissions();
+  });
+
+  it('shows a chosen model as what will be sent, though the server offers it no longer', async () => {
+    useComposerStore.setState({ settings: { model: 'older.safetensors' } });
+    await userEvent.click(screen.getByRole('button', { name: /Settings/ }));
+    expect(screen.getByLabelText('Model')).toHaveDisplayValue('older.safetensors');
+  });
+
   it('names every fault of a refused request', async () => {
     const errors = [{ field: 'steps', message: 'At most 150.' }];
     answers(422, { code: 'invalid_request', title: 'The request is not valid.', errors });
@@ -123,6 +145,24 @@ describe('the composer', () => {
     await waitFor(() => expect(useChatStore.getState().pending).toEqual([]), { timeout: 4000 });
     expect(submissions()).toHaveLength(2);
     expect(submissions()[0]?.key).toBe(submissions()[1]?.key);
+  });
+
+  it('sends again exactly what it had sent, after what is on its way', async () => {
+    answers(500, { code: 'internal' });
+    answers(202, job({ job_id: 'b', message_id: 4, conversation_id: 'y', prompt: 'second' }));
+    await userEvent.type(prompt(), 'first{Enter}second{Enter}');
+    await waitFor(() => expect(useChatStore.getState().view).toEqual({ kind: 'conversation', id: 'y' }));
+    let answer: (response: Response) => void = () => undefined;
+    next.push(() => new Promise((resolve) => (answer = resolve)));
+    answers(202, job({ prompt: 'first' }));
+    await userEvent.type(prompt(), 'third{Enter}');
+    const again = resend(useChatStore.getState().pending[0] as PendingTurn);
+    await waitFor(() => expect(submissions()).toHaveLength(3));
+    answer(new Response(JSON.stringify(job({ job_id: 'd', message_id: 6, conversation_id: 'y', prompt: 'third' }))));
+    await again;
+    expect(submissions().map(({ body }) => body['prompt'])).toEqual(['first', 'second', 'third', 'first']);
+    expect(submissions()[3]).toEqual(submissions()[0]);
+    expect(useChatStore.getState()).toMatchObject({ pending: [], view: { kind: 'conversation', id: 'c' } });
   });
 
   it.each([
@@ -170,6 +210,26 @@ describe('a ready picture', () => {
     upsertFromServer([job({ status: 'complete', stage: null, attempt: 1, version: 3 })]);
     stop();
     expect(shown).toHaveBeenCalledTimes(times);
+  });
+});
+
+describe('a browser that has notifications and cannot make one', () => {
+  it('still lets the news through', () => {
+    class Refusing {
+      static readonly permission = 'granted';
+      constructor() {
+        throw new TypeError('Illegal constructor.');
+      }
+    }
+    vi.stubGlobal('Notification', Refusing);
+    vi.spyOn(document, 'hidden', 'get').mockReturnValue(true);
+    const heard = vi.fn<() => void>();
+    const stops = [startTab(), useImageJobsStore.subscribe(heard)];
+    const { upsertFromServer } = useImageJobsStore.getState();
+    upsertFromServer([job({ status: 'processing', stage: 'sampling', attempt: 1, version: 2 })]);
+    expect(() => upsertFromServer([job({ status: 'complete', stage: null, attempt: 1, version: 3 })])).not.toThrow();
+    stops.forEach((stop) => stop());
+    expect(heard).toHaveBeenCalledTimes(2);
   });
 });
 

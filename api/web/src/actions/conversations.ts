@@ -4,19 +4,34 @@
  * Rule: the address (`#c=<id>`, `#new`) says what is open, so a reload and the back button work.
  * Without one the newest conversation opens.
  */
-import { ApiError } from '../api/client';
+import { asApiError } from '../api/client';
 import { deleteConversation, getConversations, getMessages } from '../api/routes';
 import type { Job } from '../api/types';
 import { openConversationId, useChatStore, type View } from '../stores/chatStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
+import { admitMessages } from './overtaking';
 
 const REFRESH_AFTER_MS = 150;
 const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
 export function viewOfAddress(): View {
   if (location.hash === '#new') return { kind: 'new' };
-  const id = /^#c=(.+)$/.exec(location.hash)?.[1];
-  return id ? { kind: 'conversation', id: decodeURIComponent(id) } : { kind: 'auto' };
+  const id = decoded(/^#c=(.+)$/.exec(location.hash)?.[1] ?? '');
+  return id ? { kind: 'conversation', id } : { kind: 'auto' };
+}
+
+/** Empty when somebody typed what is no address. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}
+
+/** The address of who leaves is not the next one's. */
+export function forgetAddress(): void {
+  history.replaceState(null, '', location.pathname + location.search);
 }
 
 export function openConversation(id: string): void {
@@ -47,7 +62,8 @@ export async function loadConversations(): Promise<void> {
   try {
     const page = await getConversations();
     chat.setConversations(page.conversations, page.next_cursor);
-  } catch {
+  } catch (error) {
+    if (asApiError(error).code === 'abandoned') return;
     if (useChatStore.getState().listLoading !== 'loaded') chat.setListLoading('failed');
   }
   await settleView();
@@ -79,21 +95,21 @@ export async function loadMessages(id: string): Promise<void> {
   if (first) chat.setLoading(id, 'loading');
   try {
     const page = await getMessages(id);
-    useImageJobsStore.getState().upsertFromServer(page.messages.flatMap((message) => message.job ?? []));
-    chat.addMessages(id, page.messages, first ? page.has_more : undefined);
+    const messages = admitMessages(page.messages);
+    useImageJobsStore.getState().upsertFromServer(messages.flatMap((message) => message.job ?? []));
+    chat.addPage(id, { ...page, messages });
     chat.setLoading(id, 'loaded');
   } catch (error) {
-    const missing = error instanceof ApiError && error.code === 'not_found';
+    const missing = asApiError(error).code === 'not_found';
     if (missing || first) chat.setLoading(id, missing ? 'missing' : 'failed');
   }
 }
 
 export async function loadOlderMessages(id: string): Promise<void> {
   const chat = useChatStore.getState();
-  const oldest = chat.messages[id]?.[0];
-  if (!oldest) return;
-  const page = await getMessages(id, oldest.id);
-  chat.addMessages(id, page.messages, page.has_more);
+  const before = chat.read[id]?.from;
+  if (before === undefined) return;
+  chat.addPage(id, await getMessages(id, before), before);
 }
 
 /** After a reconnect: the open conversation and the list may have moved on. */

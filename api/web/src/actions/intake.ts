@@ -2,20 +2,29 @@
  * Where news enters: frames and lists go into the stores, results into their messages.
  *
  * Rules: subscribe, then snapshot. A list can only speak about what was known before it was asked
- * for; what it does not name is asked for by id before anything is believed lost. News about a
- * job that this page is submitting right now often overtake the answer to the submission: they
- * wait for it, so that one job is never shown twice.
+ * for; what it does not name is asked for by id before anything is believed lost. News that
+ * overtake the answer to their own submission wait for it. What arrives while nobody is signed in
+ * is nobody's.
  */
-import { ApiError } from '../api/client';
+import { asApiError } from '../api/client';
 import { getJob, getStatus } from '../api/routes';
-import type { Job, ServerFrame } from '../api/types';
+import type { Job, Me, ServerFrame } from '../api/types';
 import { openConversationId, useChatStore } from '../stores/chatStore';
+import { useConnectionStore } from '../stores/connectionStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
+import { useSessionStore } from '../stores/sessionStore';
 import { noticeNewJobs } from './conversations';
+import { admit, releaseOvertaking } from './overtaking';
 
-let overtaking: Job[] = [];
+let onNewcomer: (me: Me) => void = () => undefined;
+
+/** Whoever keeps the session learns here that the socket speaks to somebody else: another tab signed in. */
+export function whenNewcomer(listener: (me: Me) => void): void {
+  onNewcomer = listener;
+}
 
 export function takeJobs(jobs: readonly Job[]): void {
+  if (nobodyIsHere()) return;
   const admitted = admit(jobs);
   useImageJobsStore.getState().upsertFromServer(admitted);
   spread(admitted);
@@ -23,19 +32,15 @@ export function takeJobs(jobs: readonly Job[]): void {
 
 /** The submission was answered: what had overtaken the answer is taken now. */
 export function takeOvertaking(): void {
-  const jobs = overtaking;
-  overtaking = [];
+  const jobs = releaseOvertaking();
   if (jobs.length > 0) takeJobs(jobs);
 }
 
-/** The job a submission made although its answer got lost, if its news have arrived. */
-export function overtakenBy(prompt: string): Job | undefined {
-  return overtaking.find((job) => job.prompt === prompt);
-}
-
 export function takeFrames(frames: readonly ServerFrame[], snapshotAskedAt: number): void {
+  if (nobodyIsHere()) return;
+  const admitted = sinceNewcomer(frames).flatMap(admitFrame);
   const store = useImageJobsStore.getState();
-  const admitted = frames.flatMap(admitFrame);
+  setClock(admitted);
   store.applyFrames(admitted);
   spread(admitted.flatMap((frame) => (frame.type === 'image_progress' ? [frame.job] : [])));
   for (const frame of admitted) {
@@ -65,26 +70,35 @@ async function askForOne(id: string): Promise<void> {
   try {
     takeJobs([await getJob(id)]);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== 'not_found') return;
+    if (asApiError(error).code !== 'not_found') return;
     useImageJobsStore.getState().remove([id]);
     useChatStore.getState().markGone(id);
   }
 }
 
+function nobodyIsHere(): boolean {
+  return useSessionStore.getState().me === null;
+}
+
+/** Moments the server names are measured on its own clock. */
+function setClock(frames: readonly ServerFrame[]): void {
+  const last = frames.findLast((frame) => frame.type === 'hello' || frame.type === 'queue');
+  if (last && 'server_time' in last) useConnectionStore.getState().setServerTime(last.server_time);
+}
+
+/** Let in whom a hello names; what came before it was for somebody else. */
+function sinceNewcomer(frames: readonly ServerFrame[]): readonly ServerFrame[] {
+  const here = useSessionStore.getState().me?.user_id;
+  const at = frames.findLastIndex((frame) => frame.type === 'hello' && (frame.user.user_id || here) !== here);
+  const hello = frames[at];
+  if (hello?.type !== 'hello') return frames;
+  onNewcomer(hello.user);
+  return frames.slice(at);
+}
+
 function admitFrame(frame: ServerFrame): ServerFrame[] {
   if (frame.type === 'image_progress') return admit([frame.job]).map((job) => ({ ...frame, job }));
   return frame.type === 'snapshot' ? [{ ...frame, jobs: admit(frame.jobs) }] : [frame];
-}
-
-/** The jobs that may be shown now; unknown ones with a prompt that is being sent have to wait. */
-function admit(jobs: readonly Job[]): Job[] {
-  const sent = new Set(useChatStore.getState().pending.filter((turn) => turn.failure === null).map((turn) => turn.request.prompt));
-  if (sent.size === 0) return [...jobs];
-  const known = useImageJobsStore.getState().jobs;
-  const [now, later] = [[] as Job[], [] as Job[]];
-  for (const job of jobs) (sent.has(job.prompt) && !known[job.job_id] ? later : now).push(job);
-  overtaking.push(...later);
-  return now;
 }
 
 /** Messages keep the results; conversations nobody has seen yet are fetched. */

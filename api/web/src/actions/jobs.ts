@@ -4,8 +4,8 @@
  * Rule: the card answers at once, the server decides. A refusal ("it has just finished") means
  * that we are behind, so the job is asked for.
  */
-import { ApiError } from '../api/client';
-import { cancelJob, cancelWaiting, retryJob } from '../api/routes';
+import { asApiError } from '../api/client';
+import { cancelJob, cancelWaiting, getStatus, retryJob } from '../api/routes';
 import type { Job } from '../api/types';
 import { currentWords } from '../i18n';
 import { announce } from '../stores/announcer';
@@ -31,10 +31,19 @@ export async function cancelAllWaiting(): Promise<void> {
   for (const id of ids) markCancelling(id, true);
   try {
     await cancelWaiting();
+    await letGo(ids);
   } catch (error) {
     for (const id of ids) markCancelling(id, false);
     tell(error);
   }
+}
+
+/** What was claimed before the cancel came waits no longer: it goes on, and can be cancelled by itself. */
+async function letGo(marked: readonly string[]): Promise<void> {
+  const { jobs } = await getStatus();
+  takeJobs(jobs);
+  const goesOn = jobs.filter((job) => marked.includes(job.job_id) && !job.cancel_requested);
+  for (const job of goesOn) useImageJobsStore.getState().markCancelling(job.job_id, false);
 }
 
 /** Returns why not, or null: the caller shows it beside the button. */
@@ -49,8 +58,8 @@ export async function retry(job: Job): Promise<string | null> {
 }
 
 function tell(error: unknown): string {
-  const { error: sentence } = currentWords();
-  const text = error instanceof ApiError ? sentence(error.code, error.said) : sentence('internal', null);
+  const { code, said } = asApiError(error);
+  const text = currentWords().error(code, said);
   announce(text);
   return text;
 }

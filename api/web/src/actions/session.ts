@@ -1,9 +1,10 @@
 /**
  * Who is here: asked once at the start, given up on the first 401, taken up again after signing in.
  *
- * Rule: losing the session takes nothing off the screen; only signing out does.
+ * Rule: losing the session takes nothing off the screen; only signing out does, and then nothing of
+ * the one who left is shown to the next one, or sent for them.
  */
-import { ApiError, whenUnauthenticated } from '../api/client';
+import { abandonCalls, type ApiError, asApiError, whenUnauthenticated } from '../api/client';
 import { closeSession, getMe, getOptions, openSession } from '../api/routes';
 import type { Me } from '../api/types';
 import { useChatStore } from '../stores/chatStore';
@@ -11,7 +12,10 @@ import { useComposerStore } from '../stores/composerStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import { clearJobs, readJobs } from '../stores/jobsCache';
 import { useSessionStore } from '../stores/sessionStore';
-import { loadConversations, refreshOpen, viewOfAddress } from './conversations';
+import { forgetAddress, loadConversations, refreshOpen, viewOfAddress } from './conversations';
+import { whenNewcomer } from './intake';
+import { releaseOvertaking } from './overtaking';
+import { forgetSubmissions } from './submit';
 
 const TRY_AGAIN_MS = 2000;
 const RETURN_EVERY_MS = 60_000;
@@ -21,31 +25,37 @@ let returnedAt = Number.NEGATIVE_INFINITY;
 /** Find out who is here; goes on asking while the server cannot be reached. */
 export async function begin(): Promise<void> {
   whenUnauthenticated((error) => useSessionStore.getState().lost(error.extra.loginUrl ?? null));
+  whenNewcomer(enter);
   try {
     enter(await getMe());
   } catch (error) {
-    if (error instanceof ApiError && error.status === 401) return;
+    if (asApiError(error).status === 401) return;
     useSessionStore.getState().unreachable();
     setTimeout(() => void begin(), TRY_AGAIN_MS);
   }
 }
 
-/** Returns whether the token was accepted. */
-export async function signIn(token: string): Promise<boolean> {
+/** Returns why not, or null: the caller shows it beside the field. */
+export async function signIn(token: string): Promise<ApiError | null> {
   try {
     enter(await openSession(token));
-    return true;
-  } catch {
-    return false;
+    return null;
+  } catch (error) {
+    return asApiError(error);
   }
 }
 
+/** Everything stays while the server cannot be told: its cookie would still open the page. */
 export async function signOut(): Promise<void> {
-  const { me, signedOut } = useSessionStore.getState();
-  await closeSession();
-  signedOut();
-  if (me) clearJobs(me.user_id);
+  try {
+    await closeSession();
+  } catch (error) {
+    const { code, said } = asApiError(error);
+    useComposerStore.getState().setNotice({ code, said, faults: [], since: Date.now(), until: null });
+    return;
+  }
   forgetEverything();
+  useSessionStore.getState().signedOut();
 }
 
 /**
@@ -65,15 +75,22 @@ export async function sessionRefused(now = Date.now()): Promise<void> {
 }
 
 function enter(me: Me): void {
-  const before = useSessionStore.getState();
-  const someoneElse = before.me !== null && before.me.user_id !== me.user_id;
-  if (someoneElse) forgetEverything();
-  const isReturn = before.me !== null && !someoneElse;
-  before.signedIn(me);
-  if (!isReturn) showCached(me.user_id);
+  const { me: before, signedIn } = useSessionStore.getState();
+  const isReturn = before?.user_id === me.user_id;
+  if (before !== null && !isReturn) forgetEverything();
+  else if (!isReturn) startEmpty();
+  signedIn(me);
   void loadOptions();
-  if (isReturn) void refreshOpen();
-  else void loadConversations();
+  if (isReturn) return void refreshOpen();
+  showCached(me.user_id);
+  void loadConversations();
+}
+
+/** Jobs and messages of this person alone; the draft and the address may have brought them here. */
+function startEmpty(): void {
+  useImageJobsStore.getState().reset();
+  useChatStore.getState().reset();
+  useChatStore.getState().show(viewOfAddress());
 }
 
 /** Cards of unfinished jobs before the network answers; whatever it says replaces them. */
@@ -92,8 +109,12 @@ async function loadOptions(): Promise<void> {
 }
 
 function forgetEverything(): void {
-  useImageJobsStore.getState().reset();
-  useChatStore.getState().reset();
-  useComposerStore.getState().setDraft('');
-  useChatStore.getState().show(viewOfAddress());
+  const { me } = useSessionStore.getState();
+  if (me) clearJobs(me.user_id);
+  abandonCalls();
+  forgetSubmissions();
+  releaseOvertaking();
+  useComposerStore.getState().forget();
+  forgetAddress();
+  startEmpty();
 }

@@ -3,17 +3,19 @@
  *
  * Rules: one click is one idempotency key, however often it has to be sent; a refusal brings the
  * text back into the composer and makes no failed message; only a submission that may or may not
- * have arrived stays on screen, to be sent again under its key.
+ * have arrived stays on screen, to be sent again under its key. Nothing is sent for who has left.
  */
-import { ApiError } from '../api/client';
+import { type ApiError, asApiError } from '../api/client';
 import { generate } from '../api/routes';
 import type { GenerateRequest, GenerationParams, Job } from '../api/types';
 import { currentWords } from '../i18n';
 import type { Home, PendingTurn } from '../stores/chatLogic';
 import { openConversationId, useChatStore } from '../stores/chatStore';
 import { type Settings, useComposerStore } from '../stores/composerStore';
+import { useSessionStore } from '../stores/sessionStore';
 import { noticeNewJobs, openConversation } from './conversations';
-import { overtakenBy, takeJobs, takeOvertaking } from './intake';
+import { takeJobs, takeOvertaking } from './intake';
+import { overtakenBy } from './overtaking';
 
 const UNCERTAIN = new Set(['network', 'timeout', 'internal']);
 const DEFAULT_WAIT_S = 5;
@@ -42,7 +44,7 @@ export async function regenerate(job: Job): Promise<void> {
 
 export async function resend(turn: PendingTurn): Promise<void> {
   useChatStore.getState().failPending(turn.key, null);
-  await send(turn);
+  await sendInOrder(turn);
 }
 
 /** Bring a job's prompt and settings back into the composer. */
@@ -54,12 +56,24 @@ export function reuse(job: Job, withSeed: boolean): void {
   document.querySelector<HTMLTextAreaElement>('#prompt')?.focus();
 }
 
+/** Somebody left: the next person waits for none of their answers. */
+export function forgetSubmissions(): void {
+  answered = Promise.resolve();
+  unborn = { conversationId: null };
+}
+
 async function submit(prompt: string, settings: Settings): Promise<void> {
+  // who asks before the list is there has chosen: no older conversation opens over it
+  if (useChatStore.getState().view.kind === 'auto') useChatStore.getState().show({ kind: 'new' });
   const request: GenerateRequest = { prompt, ...settings, locale: currentWords().lang };
-  const turn: PendingTurn = { key: newKey(), request, home: homeOfView(), failure: null };
+  const turn: PendingTurn = { key: newKey(), userId: whoIsHere(), request, home: homeOfView(), sent: false, failure: null };
   useChatStore.getState().addPending(turn);
+  await sendInOrder(turn);
+}
+
+function sendInOrder(turn: PendingTurn): Promise<void> {
   answered = answered.then(() => send(turn));
-  await answered;
+  return answered;
 }
 
 function homeOfView(): Home {
@@ -69,14 +83,26 @@ function homeOfView(): Home {
   return unborn;
 }
 
+function whoIsHere(): string | null {
+  return useSessionStore.getState().me?.user_id ?? null;
+}
+
+/** Whether who clicked is still here, and has not been away meanwhile. */
+function isWanted(turn: PendingTurn): boolean {
+  return turn.userId === whoIsHere() && useChatStore.getState().pending.some(({ key }) => key === turn.key);
+}
+
 async function send(turn: PendingTurn): Promise<void> {
+  if (!isWanted(turn)) return;
   useComposerStore.getState().setNotice(null);
   // decided once: under one key the body must stay what it was
-  turn.request.conversation_id ??= turn.home.conversationId ?? undefined;
+  if (!turn.sent) turn.request.conversation_id = turn.home.conversationId ?? undefined;
+  turn.sent = true;
   try {
-    accepted(turn, await insist(turn));
+    const job = await insist(turn);
+    if (isWanted(turn)) accepted(turn, job);
   } catch (error) {
-    refused(turn, error instanceof ApiError ? error : new ApiError('internal', 0));
+    if (isWanted(turn)) refused(turn, asApiError(error));
   } finally {
     takeOvertaking();
   }
@@ -87,9 +113,10 @@ async function insist(turn: PendingTurn, [pauseMs, ...rest]: readonly number[] =
   try {
     return await generate(turn.request, turn.key);
   } catch (error) {
-    const lost = error instanceof ApiError && error.code === 'network' && navigator.onLine;
+    const lost = asApiError(error).code === 'network' && navigator.onLine;
     if (!lost || pauseMs === undefined) throw error;
     await pause(pauseMs);
+    if (!isWanted(turn)) throw error;
     return insist(turn, rest);
   }
 }
@@ -102,10 +129,11 @@ function pause(ms: number): Promise<void> {
 
 function accepted(turn: PendingTurn, job: Job): void {
   const chat = useChatStore.getState();
-  const begins = turn.home.conversationId === null && chat.view.kind !== 'conversation';
-  turn.home.conversationId = job.conversation_id;
+  const { conversationId: home } = turn.home;
+  const leadsElsewhere = openConversationId(chat) === home && job.conversation_id !== home;
+  turn.home.conversationId ??= job.conversation_id;
   chat.accept(turn.key, job);
-  if (begins) openConversation(job.conversation_id);
+  if (leadsElsewhere) openConversation(job.conversation_id);
   takeJobs([job]);
   noticeNewJobs([job], openConversationId(useChatStore.getState()));
 }

@@ -2,7 +2,7 @@
  * One way to speak HTTP with the server: JSON in, JSON out, and errors as a class with a code.
  *
  * Rule: callers meet only `ApiError`. Its `code` is the server's, or `network` and `timeout` for
- * what never reached it; a text for people is made from the code, never from the status.
+ * what never reached it, `abandoned` for who has left meanwhile; a text for people is made from the code, never from the status.
  */
 import type { Problem } from './types';
 
@@ -21,6 +21,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Whatever was thrown; what is no answer of the server is a fault of the page. */
+export function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError('internal', 0);
+}
+
 export interface Call {
   method?: 'GET' | 'POST' | 'DELETE';
   body?: unknown;
@@ -30,6 +35,8 @@ export interface Call {
 
 const TIMEOUT_MS = 15_000;
 
+/** Grows when somebody leaves: what they had asked for is answered to nobody. */
+let era = 0;
 let onUnauthenticated: (error: ApiError) => void = () => undefined;
 
 /** Whoever keeps the session learns here that it has ended. */
@@ -37,10 +44,18 @@ export function whenUnauthenticated(listener: (error: ApiError) => void): void {
   onUnauthenticated = listener;
 }
 
+/** Everything that is on its way now fails as `abandoned`, whatever the server answers. */
+export function abandonCalls(): void {
+  era += 1;
+}
+
 export async function call<T>(path: string, options: Call = {}): Promise<T> {
+  const askedIn = era;
   const response = await reach(path, options);
-  if (response.ok) return (response.status === 204 ? undefined : await bodyOf(response)) as T;
-  const error = await errorOf(response);
+  const error = response.ok ? null : await errorOf(response);
+  const body = error || response.status === 204 ? undefined : await bodyOf(response);
+  if (askedIn !== era) throw new ApiError('abandoned', response.status);
+  if (error === null) return body as T;
   if (error.status === 401) onUnauthenticated(error);
   throw error;
 }

@@ -83,7 +83,7 @@ function TooMany() {
 function Held() {
   const { t, countdown } = useWords();
   const retryAt = useImageJobsStore((state) => state.queue?.retry_at ?? null);
-  const now = useNow(retryAt !== null);
+  const now = useNow(retryAt !== null) + useConnectionStore((state) => state.clockAheadMs);
   const left = retryAt === null ? 0 : (Date.parse(retryAt) - now) / 1000;
   return (
     <Line icon="pause" tone="warn">

@@ -52,11 +52,12 @@ function WorkingCard({ live }: { live: LiveJob }) {
   const queue = useImageJobsStore((state) => state.queue);
   const connected = useConnectionStore(hasNews);
   const status = cardStatus(words, live, queue, usePlace(live, connected));
-  const still = status.phase === 'held' || status.phase === 'paused' || !connected;
+  const held = status.phase === 'held';
+  const still = held || status.phase === 'paused' || !connected;
   return (
     <div className="card" aria-busy="true" data-phase={status.phase} data-connected={connected}>
       <StatusRow live={live} status={status} connected={connected} />
-      <PictureFrame job={job} shimmer={!still} percent={status.percent ?? 0} dimmed={status.phase === 'cancelling'}>
+      <PictureFrame job={job} shimmer={!still} percent={status.percent ?? 0} dimmed={status.phase === 'cancelling'} held={held}>
         <ProgressBar prompt={job.prompt} percent={status.percent} text={statusLine(words, status)} still={still} />
       </PictureFrame>
     </div>

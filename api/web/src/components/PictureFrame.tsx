@@ -2,7 +2,8 @@
  * The box a picture appears in: reserved in its final shape, sharpening, then crossfading.
  *
  * Rule: nothing moves. The box has the requested aspect ratio from the first moment; the preview
- * stays until the picture itself has loaded (three seconds at most).
+ * stays until the picture itself has loaded (three seconds at most). The placeholder stands in the
+ * box of a held job, and of no other.
  */
 import { type CSSProperties, type ReactNode, useEffect, useState } from 'react';
 import type { Job } from '../api/types';
@@ -10,6 +11,7 @@ import { useWords } from '../i18n';
 import { Button } from './Button';
 import { Icon } from './Icon';
 
+const PLACEHOLDER = '/images/placeholder.svg';
 const PREVIEW_KEPT_MS = 3000;
 const MAX_BLUR_PX = 12;
 const DEFAULT_SIDE = 1024;
@@ -20,16 +22,17 @@ interface Props {
   /** 0..100, for the blur of the preview. */
   percent: number;
   dimmed?: boolean;
+  held?: boolean;
   onOpen?: () => void;
   children?: ReactNode;
 }
 
-export function PictureFrame({ job, shimmer, percent, dimmed = false, onOpen, children }: Props) {
+export function PictureFrame({ job, shimmer, percent, dimmed = false, held = false, onOpen, children }: Props) {
   const done = job.status === 'complete' && job.image_url !== null;
   return (
     <div className="frame" style={sizeStyle(job.params)} data-shimmer={shimmer} data-dimmed={dimmed}>
       {children}
-      <Preview job={job} percent={percent} />
+      {held ? <Placeholder /> : <Preview job={job} percent={percent} />}
       {done && <FinalPicture job={job} {...(onOpen ? { onOpen } : {})} />}
     </div>
   );
@@ -40,22 +43,28 @@ export function sizeStyle({ width, height }: { width?: number; height?: number }
   return { '--w': width ?? DEFAULT_SIDE, '--h': height ?? DEFAULT_SIDE } as CSSProperties;
 }
 
-/** The latest preview, kept under the final picture until that has arrived. */
+function Placeholder() {
+  return <img className="preview" src={PLACEHOLDER} alt="" data-placeholder="true" />;
+}
+
+/** The latest preview of this attempt, kept under the final picture until that has arrived. */
 function Preview({ job, percent }: { job: Job; percent: number }) {
-  const [last, setLast] = useState<string | null>(null);
+  const { attempt, preview_url: news } = job;
+  const [last, setLast] = useState<{ attempt: number; url: string } | null>(null);
   const done = job.status === 'complete';
-  const wanted = job.placeholder ? job.image_url : job.preview_url;
-  if (wanted && wanted !== last && !done) setLast(wanted);
+  const isNews = last?.url !== news || last.attempt !== attempt;
+  if (news && isNews && !done) setLast({ attempt, url: news });
   useEffect(() => {
     if (!done) return undefined;
     const timer = setTimeout(() => setLast(null), PREVIEW_KEPT_MS);
     return () => clearTimeout(timer);
   }, [done]);
-  const shown = job.status === 'queued' ? wanted : (wanted ?? last);
+  const kept = last?.attempt === attempt && job.status !== 'queued' ? last.url : null;
+  const shown = news ?? kept;
   if (!shown) return null;
-  const blur = job.placeholder || done ? 0 : Math.round(MAX_BLUR_PX * (1 - Math.min(100, percent) / 100) * 10) / 10;
+  const blur = done ? 0 : Math.round(MAX_BLUR_PX * (1 - Math.min(100, percent) / 100) * 10) / 10;
   const style = { '--blur': `${blur}px` } as CSSProperties;
-  return <img className="preview" src={shown} alt="" style={style} data-placeholder={job.placeholder} onError={() => setLast(null)} />;
+  return <img className="preview" src={shown} alt="" style={style} onError={() => setLast(null)} />;
 }
 
 function FinalPicture({ job, onOpen }: { job: Job; onOpen?: () => void }) {

@@ -54,10 +54,12 @@ function Group({ children }: { children: ReactNode }) {
 
 function ModelField() {
   const { t } = useWords();
-  const models = useComposerStore((state) => state.options?.models);
+  const models = useComposerStore((state) => state.options?.models) ?? [];
   const value = useComposerStore((state) => state.settings.model ?? '');
   const setSettings = useComposerStore((state) => state.setSettings);
-  const choices = [{ value: '', label: t.modelCurrent }, ...(models ?? []).map((model) => ({ value: model.name, label: model.title }))];
+  const offered = models.map((model) => ({ value: model.name, label: model.title }));
+  const isOffered = value === '' || models.some((model) => model.name === value);
+  const choices = [{ value: '', label: t.modelCurrent }, ...(isOffered ? [] : [{ value, label: value }]), ...offered];
   return <SelectField label={t.model} value={value} choices={choices} onChange={(model) => setSettings({ model: model || undefined })} />;
 }
 

@@ -49,11 +49,11 @@ function List({ onChosen }: { onChosen: () => void }) {
 function Row({ conversation, onChosen }: { conversation: Conversation; onChosen: () => void }) {
   const { t, number, moment } = useWords();
   const { id } = conversation;
-  const [asking, setAsking] = useState(false);
+  const [asking, setAsking] = useState<'not yet' | 'asking' | 'kept'>('not yet');
   const isOpen = useChatStore((state) => openConversationId(state) === id);
   const unfinished = useImageJobsStore((state) => activeJobs(state).filter((live) => live.job.conversation_id === id).length);
   const title = conversation.title || t.untitled;
-  if (asking) return <DeleteQuestion id={id} onKeep={() => setAsking(false)} />;
+  if (asking === 'asking') return <DeleteQuestion id={id} onKeep={() => setAsking('kept')} />;
   const choose = (): void => {
     openConversation(id);
     onChosen();
@@ -68,7 +68,13 @@ function Row({ conversation, onChosen }: { conversation: Conversation; onChosen:
           </span>
         )}
       </button>
-      <IconButton icon="trash" className="conversation-delete" label={t.deleteConversation(title)} onClick={() => setAsking(true)} />
+      <IconButton
+        icon="trash"
+        className="conversation-delete"
+        label={t.deleteConversation(title)}
+        ref={asking === 'kept' ? focusIt : undefined}
+        onClick={() => setAsking('asking')}
+      />
     </li>
   );
 }
@@ -78,7 +84,7 @@ function DeleteQuestion({ id, onKeep }: { id: string; onKeep: () => void }) {
   return (
     <li className="conversation-question">
       <p>{t.deleteQuestion}</p>
-      <Button look="danger" onClick={() => void removeConversation(id).catch(onKeep)}>
+      <Button look="danger" onClick={(event) => void removeRow(id, event.currentTarget.closest('li')).catch(onKeep)}>
         {t.deleteYes}
       </Button>
       {/* the question replaced the focused button, so the focus goes to the harmless answer */}
@@ -87,6 +93,15 @@ function DeleteQuestion({ id, onKeep }: { id: string; onKeep: () => void }) {
       </Button>
     </li>
   );
+}
+
+/** Delete; the keyboard goes on at the next conversation, or where a new one begins. */
+async function removeRow(id: string, row: Element | null): Promise<void> {
+  const next = row?.nextElementSibling ?? null;
+  await removeConversation(id);
+  const focused = document.activeElement;
+  const isLost = focused === null || focused === document.body || row?.contains(focused);
+  if (isLost) (next?.querySelector('button') ?? document.querySelector<HTMLElement>('.new-button'))?.focus();
 }
 
 function focusIt(element: HTMLButtonElement | null): void {

@@ -2,10 +2,14 @@
 import { type FormEvent, useId, useState } from 'react';
 import { createPortal } from 'react-dom';
 import { signIn } from '../actions/session';
+import type { ApiError } from '../api/client';
 import { useWords } from '../i18n';
 import { useSessionStore } from '../stores/sessionStore';
 import { Button } from './Button';
 import { Icon } from './Icon';
+
+/** What is said of the token itself; everything else is said of the way to the server. */
+const REFUSALS: ReadonlySet<number> = new Set([400, 401, 403, 422]);
 
 /** The whole page, for who has not been here yet. */
 export function SignInPage() {
@@ -80,16 +84,20 @@ function focusIt(element: HTMLElement | null): void {
 }
 
 function TokenForm() {
-  const { t } = useWords();
+  const { t, error } = useWords();
   const id = useId();
   const [token, setToken] = useState('');
-  const [state, setState] = useState<'ready' | 'busy' | 'refused'>('ready');
+  const [busy, setBusy] = useState(false);
+  const [fault, setFault] = useState<ApiError | null>(null);
   const send = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
-    if (!token.trim() || state === 'busy') return;
-    setState('busy');
-    setState((await signIn(token.trim())) ? 'ready' : 'refused');
+    if (!token.trim() || busy) return;
+    setBusy(true);
+    setFault(await signIn(token.trim()));
+    setBusy(false);
   };
+  const refused = fault !== null && REFUSALS.has(fault.status);
+  const trouble = refused ? t.tokenRefused : fault && error(fault.code, fault.said);
   return (
     <form className="token-form" aria-label={t.signIn} onSubmit={(event) => void send(event)}>
       <label htmlFor={id}>{t.token}</label>
@@ -100,14 +108,14 @@ function TokenForm() {
           autoComplete="off"
           spellCheck={false}
           value={token}
-          aria-invalid={state === 'refused'}
+          aria-invalid={refused}
           aria-describedby={`${id}-hint`}
           onChange={(event) => setToken(event.target.value)}
         />
-        <SubmitToken busy={state === 'busy'} />
+        <SubmitToken busy={busy} />
       </div>
-      <p id={`${id}-hint`} className="field-hint" data-bad={state === 'refused'} role={state === 'refused' ? 'alert' : undefined}>
-        {state === 'refused' ? t.tokenRefused : t.signInHint}
+      <p id={`${id}-hint`} className="field-hint" data-bad={trouble !== null} role={trouble === null ? undefined : 'alert'}>
+        {trouble ?? t.signInHint}
       </p>
     </form>
   );

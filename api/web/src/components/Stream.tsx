@@ -31,7 +31,7 @@ export function Stream() {
   const open = useChatStore(openConversationId);
   const turns = useTurns();
   const loading = useChatStore((state) => (open === null ? state.listLoading : (state.loading[open] ?? 'loading')));
-  const { scroller, content, away, toEnd } = useStickToEnd(open ?? 'new', turns.length);
+  const { scroller, content, away, toEnd } = useStickToEnd(open ?? 'new', turns.at(-1)?.key ?? '');
   const busy = turns.length === 0 && (loading === 'loading' || loading === 'idle');
   return (
     <div className="stream-box">

@@ -16,14 +16,14 @@ interface StickToEnd {
   toEnd: () => void;
 }
 
-/** `place` names what is shown (another place starts at its end); `count` grows with news. */
-export function useStickToEnd(place: string, count: number): StickToEnd {
+/** `place` names what is shown (another place starts at its end); `last` names its last turn: news change it. */
+export function useStickToEnd(place: string, last: string): StickToEnd {
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
-  const counted = useRef(count);
-  /** How many turns there were when the reader left the end. */
-  const [leftAt, setLeftAt] = useState<number | null>(null);
+  const lastNow = useRef(last);
+  /** The last turn there was when the reader left the end. */
+  const [leftAt, setLeftAt] = useState<string | null>(null);
 
   useLayoutEffect(() => {
     atEnd.current = true;
@@ -32,9 +32,9 @@ export function useStickToEnd(place: string, count: number): StickToEnd {
   }, [place]);
 
   useLayoutEffect(() => {
-    counted.current = count;
+    lastNow.current = last;
     if (atEnd.current) scrollToEnd(scroller.current);
-  }, [count]);
+  }, [last]);
 
   useEffect(() => {
     const box = scroller.current;
@@ -42,7 +42,7 @@ export function useStickToEnd(place: string, count: number): StickToEnd {
     if (!box || !inner) return undefined;
     const onScroll = (): void => {
       atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight <= NEAR_PX;
-      setLeftAt((before) => (atEnd.current ? null : (before ?? counted.current)));
+      setLeftAt((before) => (atEnd.current ? null : (before ?? lastNow.current)));
     };
     const resized = new ResizeObserver(() => atEnd.current && scrollToEnd(box));
     box.addEventListener('scroll', onScroll, { passive: true });
@@ -54,7 +54,7 @@ export function useStickToEnd(place: string, count: number): StickToEnd {
     };
   }, []);
 
-  const away = leftAt === null ? null : count > leftAt ? 'news' : 'quiet';
+  const away = leftAt === null ? null : last !== leftAt ? 'news' : 'quiet';
   return { scroller, content, away, toEnd: () => scrollToEnd(scroller.current) };
 }
 

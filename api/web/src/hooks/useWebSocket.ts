@@ -2,7 +2,8 @@
  * The page's one connection, for as long as somebody uses it.
  *
  * Rules: one socket per page, counted by its users, so a double mount of StrictMode opens one;
- * every open brings a snapshot and the messages are read again; a session that ended stops it.
+ * every open brings a snapshot and the messages are read again; a session that ended stops it at
+ * once, and nothing it had brought is handed on afterwards.
  */
 import { useEffect } from 'react';
 import { takeFrames } from '../actions/intake';
@@ -14,12 +15,13 @@ import { batched } from '../realtime/batch';
 import { parseFrame } from '../realtime/normalize';
 import { Connection, type ConnectionState } from '../realtime/socket';
 import { useConnectionStore } from '../stores/connectionStore';
+import { useSessionStore } from '../stores/sessionStore';
 
 const CLOSE_AFTER_MS = 200;
 /** The server answers at most one snapshot a second. */
 const SNAPSHOT_GAP_MS = 1000;
 
-let shared: { connection: Connection; stopUpkeep: () => void } | null = null;
+let shared: { connection: Connection; close: () => void } | null = null;
 let users = 0;
 let closing: ReturnType<typeof setTimeout> | undefined;
 let snapshotAskedAt = 0;
@@ -49,11 +51,14 @@ function acquire(): void {
 function release(): void {
   users -= 1;
   if (users > 0) return;
-  closing = setTimeout(() => {
-    shared?.connection.stop();
-    shared?.stopUpkeep();
-    shared = null;
-  }, CLOSE_AFTER_MS);
+  closing = setTimeout(hangUp, CLOSE_AFTER_MS);
+}
+
+function hangUp(): void {
+  const ended = shared;
+  shared = null;
+  clearTimeout(askingAgain);
+  ended?.close();
 }
 
 function open() {
@@ -70,7 +75,13 @@ function open() {
     },
     onState: connectionChanged,
   });
-  return { connection, stopUpkeep: startUpkeep(() => connection.lastHeardAt) };
+  const stops = [
+    startUpkeep(() => connection.lastHeardAt),
+    useSessionStore.subscribe(({ state }) => state !== 'signed_in' && hangUp()),
+    () => connection.stop(),
+    batch.clear,
+  ];
+  return { connection, close: () => stops.forEach((stop) => stop()) };
 }
 
 function receive(text: unknown, add: (frame: ServerFrame) => void): void {

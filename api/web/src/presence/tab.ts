@@ -76,11 +76,16 @@ function notifyReady(state: ReturnType<typeof useImageJobsStore.getState>, befor
   }
 }
 
+/** Chrome on Android has the constructor and throws in it: there the title has to do. */
 function showReady({ job }: LiveJob): void {
   const icon = job.image_url ? { icon: `${job.image_url}?w=256` } : {};
-  const note = new Notification(currentWords().t.readyTitle, { body: job.prompt, tag: job.job_id, ...icon });
-  note.addEventListener('click', () => {
-    window.focus();
-    note.close();
-  });
+  try {
+    const note = new Notification(currentWords().t.readyTitle, { body: job.prompt, tag: job.job_id, ...icon });
+    note.addEventListener('click', () => {
+      window.focus();
+      note.close();
+    });
+  } catch {
+    // an error here would keep the news from whoever listens to the store after us
+  }
 }

@@ -21,8 +21,12 @@ export interface Failure {
 /** A submission the server has not answered yet, or that never reached it. */
 export interface PendingTurn {
   key: string;
+  /** Who clicked: it is sent for nobody else. */
+  userId: string | null;
   request: GenerateRequest;
   home: Home;
+  /** Once it was sent its request stays what it is: the key stands for that body. */
+  sent: boolean;
   /** Why it could not be sent; null while it is being sent. */
   failure: Failure | null;
 }
@@ -33,6 +37,17 @@ export interface Turn {
   /** The message of the picture, once there is one. */
   bot: Message | null;
   pending: PendingTurn | null;
+}
+
+/** The ids between which a conversation was read without a gap. */
+export interface Stretch {
+  from: number;
+  to: number;
+}
+
+export function stretchOf(messages: readonly Message[]): Stretch | null {
+  const ids = messages.map((message) => message.id);
+  return ids.length === 0 ? null : { from: Math.min(...ids), to: Math.max(...ids) };
 }
 
 export function mergeMessages(known: readonly Message[], incoming: readonly Message[]): Message[] {

@@ -2,11 +2,12 @@
  * Conversations and their messages, as the database tells them.
  *
  * Rule: messages are only ever added or improved, never replaced by an older answer; a picture or
- * an error lives here for good, long after its live job has gone.
+ * an error lives here for good, long after its live job has gone. News may add a message from
+ * anywhere; what was read page by page has no gap, and only from there is more read.
  */
 import { create } from 'zustand';
 import type { Conversation, Job, Message } from '../api/types';
-import { type Failure, mergeMessages, type PendingTurn, withJob } from './chatLogic';
+import { type Failure, mergeMessages, type PendingTurn, type Stretch, stretchOf, withJob } from './chatLogic';
 
 /** `auto`: nobody has chosen yet, the newest conversation is opened as soon as there is one. */
 export type View = { kind: 'auto' } | { kind: 'new' } | { kind: 'conversation'; id: string };
@@ -20,11 +21,17 @@ interface ChatData {
   messages: Readonly<Record<string, readonly Message[]>>;
   loading: Readonly<Record<string, Loading>>;
   hasMore: Readonly<Record<string, boolean>>;
+  read: Readonly<Record<string, Stretch>>;
   pending: readonly PendingTurn[];
   /** Keys of turns that were born on this page, by message id. */
   keys: Readonly<Record<number, string>>;
   /** Jobs the server no longer knows. */
   gone: Readonly<Record<string, true>>;
+}
+
+export interface MessagePage {
+  messages: readonly Message[];
+  has_more: boolean;
 }
 
 interface Actions {
@@ -33,7 +40,8 @@ interface Actions {
   addConversations: (list: Conversation[], nextCursor: string | null) => void;
   setListLoading: (state: Loading) => void;
   setLoading: (id: string, state: Loading) => void;
-  addMessages: (id: string, messages: readonly Message[], hasMore?: boolean) => void;
+  /** Take the newest page, or the one before the message `before`. */
+  addPage: (id: string, page: MessagePage, before?: number) => void;
   takeJobs: (jobs: readonly Job[]) => void;
   addPending: (turn: PendingTurn) => void;
   failPending: (key: string, failure: Failure | null) => void;
@@ -53,6 +61,7 @@ const EMPTY: ChatData = {
   messages: {},
   loading: {},
   hasMore: {},
+  read: {},
   pending: [],
   keys: {},
   gone: {},
@@ -66,11 +75,7 @@ export const useChatStore = create<ChatData & Actions>()((set) => ({
     set((state) => ({ conversations: uniqueById([...state.conversations, ...list]), nextCursor })),
   setListLoading: (listLoading) => set({ listLoading }),
   setLoading: (id, loading) => set((state) => ({ loading: { ...state.loading, [id]: loading } })),
-  addMessages: (id, incoming, hasMore) =>
-    set((state) => ({
-      messages: { ...state.messages, [id]: mergeMessages(state.messages[id] ?? [], incoming) },
-      hasMore: hasMore === undefined ? state.hasMore : { ...state.hasMore, [id]: hasMore },
-    })),
+  addPage: (id, page, before) => set((state) => withPage(state, id, page, before)),
   takeJobs: (jobs) => set((state) => withJobs(state, jobs)),
   addPending: (turn) => set((state) => ({ pending: [...state.pending, turn] })),
   failPending: (key, failure) =>
@@ -104,11 +109,29 @@ function withJobs(state: ChatData, jobs: readonly Job[]): Pick<ChatData, 'messag
   return Object.keys(changed).length === 0 ? { messages: state.messages } : { messages: { ...state.messages, ...changed } };
 }
 
+function withPage(state: ChatData, id: string, page: MessagePage, before?: number): Partial<ChatData> {
+  const known = state.read[id];
+  const isOlder = before !== undefined;
+  // asked for before the list was started anew, or asked for twice
+  if (isOlder && before !== known?.from) return {};
+  const brought = stretchOf(page.messages);
+  const touches = known !== undefined && brought !== null && brought.from <= known.to;
+  const read = touches ? { from: Math.min(known.from, brought.from), to: Math.max(known.to, brought.to) } : brought;
+  // a page that does not touch what was read would leave a gap: the list starts anew with it
+  const kept = (state.messages[id] ?? []).filter((message) => touches || message.id >= (read?.from ?? 0));
+  return {
+    messages: { ...state.messages, [id]: mergeMessages(kept, page.messages) },
+    hasMore: touches && !isOlder ? state.hasMore : { ...state.hasMore, [id]: page.has_more },
+    read: read ? { ...state.read, [id]: read } : state.read,
+  };
+}
+
 function withoutConversation(state: ChatData, id: string): Partial<ChatData> {
   const { [id]: _messages, ...messages } = state.messages;
   const { [id]: _loading, ...loading } = state.loading;
+  const { [id]: _read, ...read } = state.read;
   const conversations = state.conversations.filter((conversation) => conversation.id !== id);
-  return { messages, loading, conversations };
+  return { messages, loading, read, conversations };
 }
 
 function uniqueById(list: Conversation[]): Conversation[] {

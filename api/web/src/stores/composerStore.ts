@@ -29,6 +29,8 @@ interface Store {
   resetSettings: () => void;
   setOptions: (options: Options) => void;
   setNotice: (notice: Notice | null) => void;
+  /** Keep nothing of the person who leaves. */
+  forget: () => void;
 }
 
 const DRAFT_KEY = 'forgeline:draft';
@@ -47,6 +49,10 @@ export const useComposerStore = create<Store>()((set) => ({
   resetSettings: () => set({ settings: kept({}) }),
   setOptions: (options) => set({ options }),
   setNotice: (notice) => set({ notice }),
+  forget: () => {
+    read(() => sessionStorage.removeItem(DRAFT_KEY));
+    set({ draft: '', settings: kept({}), notice: null });
+  },
 }));
 
 /** The settings as a request names them: only what differs from nothing at all. */

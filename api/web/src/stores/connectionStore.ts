@@ -4,6 +4,9 @@ import type { ConnectionState } from '../realtime/socket';
 
 interface Store extends ConnectionState {
   online: boolean;
+  /** How far the server's clock is ahead of this browser's. */
+  clockAheadMs: number;
+  setServerTime: (iso: string, now?: number) => void;
   setConnection: (state: ConnectionState) => void;
   setOnline: (online: boolean) => void;
 }
@@ -13,6 +16,11 @@ export const useConnectionStore = create<Store>()((set) => ({
   retryAt: null,
   tooMany: false,
   online: navigator.onLine,
+  clockAheadMs: 0,
+  setServerTime: (iso, now = Date.now()) => {
+    const serverNow = Date.parse(iso);
+    if (!Number.isNaN(serverNow)) set({ clockAheadMs: serverNow - now });
+  },
   setConnection: (state) => set(state),
   setOnline: (online) => set({ online }),
 }));

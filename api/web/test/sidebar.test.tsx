@@ -1,0 +1,71 @@
+import { act, render, screen, waitFor } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { viewOfAddress } from '../src/actions/conversations';
+import { Sidebar } from '../src/components/Sidebar';
+import { useStickToEnd } from '../src/hooks/useStickToEnd';
+import { usePreferences } from '../src/i18n';
+import { useChatStore } from '../src/stores/chatStore';
+
+const conversation = (id: string) => ({ id, title: id, created_at: '', updated_at: '' });
+
+async function ask(id: string, answer: string): Promise<void> {
+  await userEvent.click(screen.getByRole('button', { name: `Delete “${id}”` }));
+  await userEvent.click(screen.getByRole('button', { name: answer }));
+}
+
+describe('deleting a conversation', () => {
+  beforeEach(() => {
+    vi.stubGlobal('fetch', async () => new Response(null, { status: 204 }));
+    usePreferences.setState({ lang: 'en' });
+    useChatStore.getState().reset();
+    useChatStore.getState().show({ kind: 'new' });
+    useChatStore.getState().setConversations([conversation('X'), conversation('Y')], null);
+    render(<Sidebar open onChosen={() => undefined} />);
+  });
+
+  it('leaves the keyboard at its button when it is kept', async () => {
+    await ask('X', 'Keep');
+    expect(screen.getByRole('button', { name: 'Delete “X”' })).toHaveFocus();
+  });
+
+  it('leaves the keyboard at the next one, after the last at “New conversation”', async () => {
+    await ask('X', 'Delete');
+    await waitFor(() => expect(screen.getByRole('button', { name: 'Y' })).toHaveFocus());
+    await ask('Y', 'Delete');
+    await waitFor(() => expect(screen.getByRole('button', { name: 'New conversation' })).toHaveFocus());
+  });
+});
+
+describe('the address', () => {
+  it('opens the newest conversation when it cannot be read', () => {
+    history.replaceState(null, '', '/#c=%');
+    expect(viewOfAddress()).toEqual({ kind: 'auto' });
+    history.replaceState(null, '', '/#c=a%2Fb');
+    expect(viewOfAddress()).toEqual({ kind: 'conversation', id: 'a/b' });
+    history.replaceState(null, '', '/');
+  });
+});
+
+describe('a reader who is further up', () => {
+  function Box({ last }: { last: string }) {
+    const { scroller, content, away } = useStickToEnd('c', last);
+    return (
+      <div ref={scroller} data-testid="box">
+        <div ref={content}>{String(away)}</div>
+      </div>
+    );
+  }
+
+  it('is told of a new last turn, and not of earlier ones', () => {
+    const { rerender } = render(<Box last="m50" />);
+    const box = screen.getByTestId('box');
+    Object.defineProperties(box, { scrollHeight: { value: 5000 }, clientHeight: { value: 500 } });
+    box.scrollTop = 0;
+    act(() => void box.dispatchEvent(new Event('scroll')));
+    rerender(<Box last="m50" />);
+    expect(box).toHaveTextContent('quiet');
+    rerender(<Box last="m52" />);
+    expect(box).toHaveTextContent('news');
+  });
+});
