@@ -33,6 +33,11 @@ JOB: dict[str, Any] = {
     "prompt": "a [red] fox",
 }
 
+#: the command line; what was started in the background by a shell would hear no Ctrl-C
+HEARS_CTRL_C = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from cli.main import main; main()"
+)
+
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +144,7 @@ def test_a_watched_line_goes_into_a_pipe_at_every_change_and_outlives_a_restart_
         first = api.answer_to("/image/status")
         api.answers = [first, LOST, first]
         api.line = {**api.line, "waiting": 4}
-        command = [sys.executable, "-c", "from cli.main import main; main()", "status", "--watch"]
+        command = [sys.executable, "-c", HEARS_CTRL_C, "status", "--watch"]
         environment = clean_environment({"FORGELINE_URL": api.url, "PYTHONPATH": str(ROOT)})
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -151,6 +156,9 @@ def test_a_watched_line_goes_into_a_pipe_at_every_change_and_outlives_a_restart_
                 assert line, watching.stderr.read()
                 totals += [line.strip()] if "waiting," in line and "running" in line else []
             watching.send_signal(signal.SIGINT)
-            _, told = watching.communicate(timeout=20)
+            try:
+                _, told = watching.communicate(timeout=20)
+            finally:
+                watching.kill()
     assert totals == ["1 waiting, 0 running", "4 waiting, 0 running"]
     assert (watching.returncode, told) == (130, "")
