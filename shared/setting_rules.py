@@ -100,6 +100,15 @@ def user_and_password(pair: str | None) -> str | None:
     return pair
 
 
+def public_key(text: str | None) -> str | None:
+    """A public key that tokens can be checked with, or the path of one."""
+    if text:
+        from shared.public_key import read_public_key
+
+        read_public_key(text)
+    return text
+
+
 def page_url(url: str | None) -> str | None:
     """A page on this server (`/…`) or on another."""
     if url is not None and not url.startswith("/"):

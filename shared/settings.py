@@ -117,7 +117,7 @@ class Settings(BaseModel):
     webhook_hosts: CallableHosts = ()
     webhook_secret: Secret = None
     jwt_secret: Secret = None
-    jwt_public_key: Secret = None
+    jwt_public_key: Annotated[Secret, AfterValidator(rules.public_key)] = None
     jwt_jwks_url: WebUrl | None = None
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
@@ -191,15 +191,6 @@ class Settings(BaseModel):
         if info.data.get("webhook_hosts") and not secret:
             raise refuse("WEBHOOK_HOSTS is set, so a signing key is needed")
         return secret
-
-    @field_validator("jwt_public_key")
-    @classmethod
-    def _public_key_is_one(cls, text: str | None) -> str | None:
-        if text:
-            from shared.public_key import read_public_key
-
-            read_public_key(text)
-        return text
 
     @field_validator("jwt_jwks_url")
     @classmethod
