@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 from tests.e2e.browser import FLAGS, HOW_TO_GET_ONE, find_browser
 from tests.e2e.mock_server import MockServer
@@ -17,6 +17,9 @@ from tests.e2e.studio import Studio
 
 VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
 OpenStudio = Callable[..., Studio]
+#: how long a page may take on a machine that has other things to do; how fast it is, test_load.py tells
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

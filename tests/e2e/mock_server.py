@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from socket import SHUT_RDWR
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -43,6 +43,12 @@ class Trouble:
     #: how often a path (method and path) was asked for
     asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     handshakes: list[float] = field(default_factory=list)
+    #: set at the end: who is late waits no longer
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def late(self, path: str) -> None:
+        """Wait as long as answers of this path are late."""
+        self.over.wait(max((lag for start, lag in self.lag_s.items() if path.startswith(start)), default=0))
 
 
 class MockServer:
@@ -62,6 +68,7 @@ class MockServer:
 
     def close(self) -> None:
         """Stop listening and close every socket."""
+        self.trouble.over.set()
         self.close_sockets(1012)
         self._server.shutdown()
         self._server.server_close()
@@ -91,7 +98,7 @@ class MockServer:
         reader.start()
         try:
             with self.world.connected(user, outbox.put):
-                time.sleep(self.trouble.lag_s.get("/ws", 0))
+                self.trouble.late("/ws")
                 outbox.put(self.world.snapshot(user))
                 _write(socket, outbox)
         finally:
@@ -145,7 +152,6 @@ def _app(server: MockServer) -> Flask:
     def door() -> Response | None:
         trouble = server.trouble
         trouble.asked[f"{request.method} {request.path}"] += 1
-        g.lag_s = max((lag for path, lag in trouble.lag_s.items() if request.path.startswith(path)), default=0)
         public = request.path == "/" or request.path.startswith(("/assets/", "/session"))
         if request.path == "/ws":
             trouble.handshakes.append(time.monotonic())
@@ -156,7 +162,7 @@ def _app(server: MockServer) -> Flask:
 
     @app.after_request
     def headers(answer: Response) -> Response:
-        time.sleep(g.get("lag_s", 0))
+        server.trouble.late(request.path)
         answer.headers["Content-Security-Policy"] = content_policy()
         for name, value in SECURITY_HEADERS.items():
             answer.headers.setdefault(name, value)

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 
 from cli.ports import free_port
 from tests.demo_process import DemoForge
-from tests.e2e.conftest import VIEWPORT
+from tests.e2e.conftest import PATIENCE_MS, VIEWPORT
 from tests.e2e.studio import FOREST, LIGHTHOUSE, ROBOT, Watched
 from tests.stack import Stack, running_stack
 from tests.tokens import SECRET, token
@@ -16,9 +16,6 @@ from tests.tokens import SECRET, token
 pytestmark = pytest.mark.timeout(180)
 
 Visit = Callable[[str], Watched]
-SOON_MS = 1000
-#: a worker looks at Forge, an event travels, a page draws
-A_WHILE_MS = 20_000
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +69,7 @@ def ask_held(page: Watched, forge: DemoForge, prompt: str = LIGHTHOUSE, at: floa
     forge.shut_gate(at)
     page.ask(prompt)
     forge.wait_held()
-    expect(page.bars).to_have_attribute("aria-valuenow", str(round(at * 100)), timeout=A_WHILE_MS)
+    expect(page.bars).to_have_attribute("aria-valuenow", str(round(at * 100)))
 
 
 def test_a_prompt_becomes_a_picture(visit: Visit, forge: DemoForge) -> None:
@@ -81,7 +78,7 @@ def test_a_prompt_becomes_a_picture(visit: Visit, forge: DemoForge) -> None:
     expect(page.preview).to_be_visible()
     expect(page.page).to_have_title("40% · Forgeline")
     forge.open_gate()
-    expect(page.picture(LIGHTHOUSE)).to_be_visible(timeout=A_WHILE_MS)
+    expect(page.picture(LIGHTHOUSE)).to_be_visible()
     expect(page.bars).to_have_count(0)
     expect(page.turns).to_contain_text("1024 × 1024 · seed")
     with page.page.expect_download() as download:
@@ -99,10 +96,10 @@ def test_a_reload_at_forty_percent_shows_forty_percent(visit: Visit, forge: Demo
     if spoiled == "corrupt":
         page.page.evaluate("user => localStorage.setItem(`imgjobs:v1:${user}`, '{\"jobs\": [')", f"reader-{spoiled}")
     page.page.reload(wait_until="commit")
-    expect(page.bars).to_have_attribute("aria-valuenow", "40", timeout=SOON_MS)
+    expect(page.bars).to_have_attribute("aria-valuenow", "40")
     expect(page.turns).to_have_count(1)
     forge.open_gate()
-    expect(page.picture(LIGHTHOUSE)).to_be_visible(timeout=A_WHILE_MS)
+    expect(page.picture(LIGHTHOUSE)).to_be_visible()
 
 
 def test_a_running_and_a_waiting_job_are_cancelled(visit: Visit, forge: DemoForge) -> None:
@@ -113,7 +110,7 @@ def test_a_running_and_a_waiting_job_are_cancelled(visit: Visit, forge: DemoForg
     page.turns.last.get_by_role("button", name="Cancel").click()
     expect(page.turns.last).to_contain_text("Cancelled")
     page.turns.first.get_by_role("button", name="Cancel").click()
-    expect(page.turns.first).to_contain_text("Cancelled", timeout=A_WHILE_MS)
+    expect(page.turns.first).to_contain_text("Cancelled")
     forge.open_gate()
     page.page.reload()
     expect(page.page.get_by_text("Cancelled", exact=True)).to_have_count(2)
@@ -130,7 +127,7 @@ def test_two_people_see_places_that_count_each_other(visit: Visit, forge: DemoFo
     expect(alice.turns.last).to_contain_text("1 of 1")
     expect(bob.turns).to_have_count(1)
     forge.open_gate()
-    expect(alice.picture(FOREST)).to_be_visible(timeout=A_WHILE_MS)
+    expect(alice.picture(FOREST)).to_be_visible()
 
 
 def test_a_killed_api_is_told_and_nothing_is_missed(visit: Visit, forge: DemoForge, stack: Stack) -> None:
@@ -144,10 +141,10 @@ def test_a_killed_api_is_told_and_nothing_is_missed(visit: Visit, forge: DemoFor
     supervisor.suspend()
     api.kill()
     forge.open_gate()
-    expect(page.banner).to_contain_text("Connection lost", timeout=6000)
+    expect(page.banner).to_contain_text("Connection lost")
     supervisor.resume()
-    expect(page.banner).to_have_count(0, timeout=A_WHILE_MS)
-    expect(page.picture(LIGHTHOUSE)).to_be_visible(timeout=A_WHILE_MS)
+    expect(page.banner).to_have_count(0)
+    expect(page.picture(LIGHTHOUSE)).to_be_visible()
     expect(page.turns).to_have_count(1)
 
 
@@ -155,9 +152,9 @@ def test_a_failure_is_tried_again(visit: Visit, forge: DemoForge) -> None:
     page = visit("patient")
     forge.fault("oom", times=2)  # it is tried twice
     page.ask(LIGHTHOUSE)
-    expect(page.page.get_by_role("alert")).to_contain_text("ran out of memory", timeout=A_WHILE_MS)
+    expect(page.page.get_by_role("alert")).to_contain_text("ran out of memory")
     page.button("Try again").click()
-    expect(page.picture(LIGHTHOUSE)).to_be_visible(timeout=A_WHILE_MS)
+    expect(page.picture(LIGHTHOUSE)).to_be_visible()
     expect(page.turns).to_have_count(1)
 
 
@@ -165,10 +162,10 @@ def test_a_dead_image_server_holds_the_line_until_it_is_back(visit: Visit, forge
     page = visit("holder")
     forge.kill()
     page.ask(LIGHTHOUSE)
-    expect(page.banner).to_contain_text("isn’t responding", timeout=A_WHILE_MS)
+    expect(page.banner).to_contain_text("isn’t responding")
     expect(page.turns).to_contain_text("On hold")
     forge.start()
-    expect(page.picture(LIGHTHOUSE)).to_be_visible(timeout=2 * A_WHILE_MS)
+    expect(page.picture(LIGHTHOUSE)).to_be_visible(timeout=2 * PATIENCE_MS)
     expect(page.banner).to_have_count(0)
 
 
