@@ -200,7 +200,7 @@ def test_is_not_held_up_by_a_frozen_redis() -> None:
         try:
             began = time.monotonic()
             assert [found.allow() for _ in range(20)] == [False] * 20
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 8
         finally:
             os.kill(pid, signal.SIGCONT)
 

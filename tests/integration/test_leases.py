@@ -21,7 +21,7 @@ OURS = Claimant("gpu1@here", "here/1/1.0/x", "http://forge")
 OTHER = Claimant("gpu2@elsewhere", "elsewhere/1/1.0/x", "http://forge")
 
 #: so many heartbeats of 0.2 s outlast a lease of 1 s
-LONGER_THAN_A_LEASE = 6
+LONGER_THAN_A_LEASE = 11
 
 
 @pytest.mark.parametrize("fair", [False, True])
@@ -164,7 +164,7 @@ def renewals(worker: Worker, whose: Job, do: Callable[[Callable[[], Any]], Any])
 def test_a_follower_is_kept_while_the_picture_before_it_comes_in(
     make_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = make_worker(LEASE_S="1", HEARTBEAT_S="0.2")
+    worker = make_worker(LEASE_S="3", HEARTBEAT_S="0.3")
     first, second = worker.job(), worker.job()
     renewed = renewals(worker, second, lambda renew: renew())
     looked = threading.Event()
@@ -172,7 +172,7 @@ def test_a_follower_is_kept_while_the_picture_before_it_comes_in(
     seen = []
 
     def rescue() -> None:
-        wait_for(lambda: len(renewed) > LONGER_THAN_A_LEASE, timeout_s=10)
+        wait_for(lambda: len(renewed) > LONGER_THAN_A_LEASE)
         worker.runner.takeover.rescue()
         seen.append(worker.row(second).status)
         looked.set()
@@ -186,7 +186,7 @@ def test_a_follower_is_kept_while_the_picture_before_it_comes_in(
 def test_a_follower_whose_lease_is_in_doubt_is_not_sent(
     make_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch, away: bool
 ) -> None:
-    worker = make_worker(LEASE_S="1", HEARTBEAT_S="0.2")
+    worker = make_worker(LEASE_S="3", HEARTBEAT_S="0.3")
     first, second = worker.job(), worker.job()
 
     def lose(renew: Callable[[], Any]) -> Any:

@@ -64,7 +64,9 @@ def test_after_a_restart_every_socket_has_the_final_states_without_reconnecting(
     for user, ws in sockets:
         heard = hear_until(ws, lambda event: event["type"] == "resync")
         heard += [] if (f"job-{user}", 2) in job_events(heard) else hear_until(ws, is_job(f"job-{user}", 2))
-        assert job_events(heard) == [(f"job-{user}", 1), (f"job-{user}", 2)]
+        seen = job_events(heard)
+        assert seen == sorted(seen), "an event may come twice, and never back"
+        assert set(seen) == {(f"job-{user}", 1), (f"job-{user}", 2)}
     assert stage.server.census()["sockets"] == USERS * SOCKETS_EACH
     _still_live(stage, sockets[0][1])
 

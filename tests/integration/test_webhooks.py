@@ -198,7 +198,7 @@ def test_a_receiver_that_drips_is_cut(
     cancelled_job(store, receiver.url)
     began = time.monotonic()
     deliver(courier)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     assert outbox(store)[0]["delivered_at"] is None
 
 
