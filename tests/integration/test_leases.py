@@ -20,7 +20,7 @@ from worker.forge_wire import Exchange
 OURS = Claimant("gpu1@here", "here/1/1.0/x", "http://forge")
 OTHER = Claimant("gpu2@elsewhere", "elsewhere/1/1.0/x", "http://forge")
 
-#: so many heartbeats of 0.2 s outlast a lease of 1 s
+#: so many heartbeats of 0.3 s outlast a lease of 3 s
 LONGER_THAN_A_LEASE = 11
 
 
