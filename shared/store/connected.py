@@ -33,6 +33,9 @@ CONNECT_S = 2
 POOL_WAIT_S = 1.4
 #: a connection that rested so long is asked whether it still lives
 RESTED_S = 1.0
+#: between two statements of a transaction pass milliseconds; who stands still for so long (a suspended process, a
+#: machine that is gone) loses its connection, and with it the locks that a rescue or a cancel would wait for
+STANDS_STILL_S = 3
 
 AWAY = (OperationalError, InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError)
 
@@ -101,6 +104,7 @@ class Connected:
             **options,
         )
         _ask_the_rested(engine)
+        _let_nobody_keep_locks(engine)
         return engine
 
     @contextmanager
@@ -174,6 +178,20 @@ def _ask_the_rested(engine: Engine) -> None:
             raise InvalidatePoolError from error
         if not alive:
             raise InvalidatePoolError
+
+
+def _let_nobody_keep_locks(engine: Engine) -> None:
+    """Have PostgreSQL end a session that stands still within a transaction.
+
+    By a statement and not by libpq's `options`, which a PgBouncer in between refuses.
+    """
+
+    @event.listens_for(engine, "connect")
+    def tell(connection: Any, _record: Any) -> None:
+        autocommit, connection.autocommit = connection.autocommit, True
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET idle_in_transaction_session_timeout = '{STANDS_STILL_S}s'")
+        connection.autocommit = autocommit
 
 
 def job_of(row: Row[Any] | tuple[Any, ...], *, skip: int = 0) -> Job:

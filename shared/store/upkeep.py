@@ -20,6 +20,9 @@ from shared.store.rescues import Rescues
 from shared.store.submissions import paused_s_until_now
 from shared.store.tables import jobs, line_state
 
+#: no other sweep runs meanwhile; whose process stands still for so long holds up the others no more
+LONGEST_SWEEP_S = 600
+
 
 class Upkeep(Rescues):
     """Sweeps over many jobs."""
@@ -29,6 +32,7 @@ class Upkeep(Rescues):
         """Hold the advisory lock `name` while the block runs; False if another holds it."""
         query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 1))")
         with self._begin() as connection:
+            connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{LONGEST_SWEEP_S}s'"))
             yield bool(connection.execute(query, {"name": name}).scalar())
 
     def expire_waiting(self, ttl_s: float, limit: int = 500) -> list[Change]:

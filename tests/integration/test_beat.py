@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import create_engine, text
 
 from beat.app import schedule
@@ -13,9 +14,10 @@ from beat.stuck import cleanup_stuck_image_jobs
 from shared import redis_link
 from shared.domain.jobs import Job, Stage, Status
 from shared.queues import GPU_QUEUE
-from shared.store import Claimant, Store
+from shared.store import Claimant, Store, StoreUnavailable
 from shared.store.connected import driver_url
 from tests.builders import ADMIN, stored_job
+from tests.waiting import wait_for
 
 GPU = Claimant("gpu1@host", "boot", "http://forge")
 OVER_S = -1.0
@@ -52,6 +54,18 @@ def test_a_dead_workers_job_stands_at_its_old_place_again(duties: Duties, store:
     assert [line[0] for line in store.waiting_scores()] == [dead.job_id, waiting.job_id]
     assert duties.bell.unheard() == 1
     assert store.complete(dead, image_name="late.png", params={}) is None
+
+
+def test_a_worker_suspended_within_a_transaction_keeps_its_job_from_nobody(duties: Duties, store: Store) -> None:
+    job = claimed(store, lease_s=OVER_S)
+    with store.sweep_lock("retention"), pytest.raises(StoreUnavailable), store._begin() as suspended:
+        suspended.execute(text(f"SELECT * FROM jobs WHERE job_id = '{job.job_id}' FOR UPDATE"))
+        assert rescue_orphaned_jobs(duties) == 0
+        wait_for(lambda: rescue_orphaned_jobs(duties) == 1, what="a rescue in spite of the lock")
+        with store.sweep_lock("retention") as mine:
+            assert not mine, "a sweep rests for longer than that between its statements"
+        suspended.execute(text("SELECT 1"))
+    assert row(store, job).status is Status.QUEUED
 
 
 def test_a_living_workers_job_is_not_touched(duties: Duties, store: Store) -> None:
