@@ -62,7 +62,7 @@ def call(url: str, address: tuple[str, int], body: bytes, headers: dict[str, str
     parts = urlsplit(url)
     try:
         with _connected(parts.scheme, parts.hostname or "", address) as wire, _at_most(WHOLE_S, wire):
-            connection = HTTPConnection(parts.hostname or "")
+            connection = HTTPConnection(parts.hostname or "", address[1])
             connection.sock = wire
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("POST", target, body, {**headers, "Host": parts.netloc, "Connection": "close"})

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from types import TracebackType
 from typing import Self
 from urllib.parse import SplitResult, urlsplit
@@ -110,11 +110,12 @@ class Exchange:
 
 
 def _connection(place: SplitResult, connect_s: float) -> HTTPConnection:
-    host = place.hostname or ""
+    host = place.hostname or ""  # with a port beside it, or the last part of an IPv6 address would be taken for one
     if place.scheme == "https":
-        connection: HTTPConnection = HTTPSConnection(host, place.port, timeout=connect_s, context=_trusted())
+        port = place.port or HTTPS_PORT
+        connection: HTTPConnection = HTTPSConnection(host, port, timeout=connect_s, context=_trusted())
     else:
-        connection = HTTPConnection(host, place.port, timeout=connect_s)
+        connection = HTTPConnection(host, place.port or HTTP_PORT, timeout=connect_s)
     connection.auto_open = 0
     return connection
 

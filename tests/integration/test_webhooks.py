@@ -190,6 +190,25 @@ def test_a_hanging_receiver_holds_up_nobody(store: Store, courier: Courier, rece
         assert courier.finish(SOON_S)
 
 
+def test_an_address_without_a_path_is_no_host_of_its_own(store: Store, courier: Courier) -> None:
+    with receiving() as hanging:
+        hanging.hangs = True
+        for number in range(3 * MOST_CALLS_PER_HOST):
+            cancelled_job(store, f"http://127.0.0.1:{hanging.port}?job={number}")
+        courier.send_due()
+        courier.send_due()
+        wait_for(lambda: len(hanging.received) >= MOST_CALLS_PER_HOST)
+        assert [row["tries"] for row in outbox(store)].count(1) == MOST_CALLS_PER_HOST
+        hanging.let_go.set()
+        assert courier.finish(SOON_S)
+
+
+def test_a_host_may_be_an_address_of_ipv6_that_ends_in_letters(receiver: Receiver) -> None:
+    url = f"http://[fd00::abcd]:{receiver.port}/hook"
+    assert webhook_call.call(url, ("127.0.0.1", receiver.port), b"{}", {}) == receiver.status
+    assert receiver.received[0].headers["host"] == f"[fd00::abcd]:{receiver.port}"
+
+
 def test_a_receiver_that_drips_is_cut(
     store: Store, courier: Courier, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
