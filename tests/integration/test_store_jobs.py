@@ -16,7 +16,7 @@ from shared.domain.errors import (
 )
 from shared.domain.jobs import Job, Priority, Stage, Status
 from shared.store import Caps, Claimant, Store, TicketTaken
-from shared.store.tables import messages
+from shared.store.tables import jobs, messages
 from tests.builders import ADMIN, ALICE, BOB, NO_CAPS, new_job, stored_job
 from tests.waiting import wait_for
 
@@ -54,6 +54,15 @@ def test_thirty_claims_at_once_take_thirty_different_jobs(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         claims = list(pool.map(lambda _: store.claim(GPU1, lease_s=30), range(30)))
     assert sorted(change.job.job_id for change in claims if change) == sorted(wanted)
+
+
+@pytest.mark.parametrize("fair", [False, True])
+def test_a_claim_waits_for_nobody_who_is_about_to_take_the_first_job_away(store: Store, fair: bool) -> None:
+    first, second = stored_job(store), stored_job(store, BOB)
+    with ThreadPoolExecutor(1) as pool, store.engine.begin() as someone:
+        someone.execute(select(jobs.c.job_id).where(jobs.c.job_id == first.job_id).with_for_update())
+        change = pool.submit(store.claim, GPU1, lease_s=30, fair=fair).result(timeout=20)
+    assert change and change.job.job_id == second.job_id
 
 
 def test_a_paused_line_gives_no_job(store: Store) -> None:
