@@ -20,6 +20,9 @@ from shared.store.rescues import Rescues
 from shared.store.submissions import paused_s_until_now
 from shared.store.tables import jobs, line_state
 
+#: PostgreSQL's time begins some five thousand years before ours
+FOREVER_DAYS = 1e6
+
 
 class Upkeep(Rescues):
     """Sweeps over many jobs."""
@@ -75,7 +78,7 @@ class Upkeep(Rescues):
 
     def expired_images(self, older_than_days: float, limit: int = 500) -> list[Job]:
         """Return complete jobs whose image is older than that, oldest first."""
-        since = func.clock_timestamp() - literal(timedelta(days=older_than_days))
+        since = func.clock_timestamp() - literal(timedelta(days=min(older_than_days, FOREVER_DAYS)))
         return self._with_image(jobs.c.finished_at < since, limit)
 
     def oldest_images(self, limit: int = 500) -> list[Job]:
