@@ -4,9 +4,10 @@ Every duty is idempotent, so two beats or two maintenance workers are harmless. 
 that nobody took before the next one is rung expires.
 """
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from celery import Celery, signals
+from celery import Celery, schedules, signals
 
 from beat.tasks import add_tasks
 from shared import logs, prefork, queues, unacknowledged
@@ -22,8 +23,20 @@ CONCURRENCY = 2
 prefork.prepare()
 
 
+class Period(schedules.schedule):  # type: ignore[misc]  # Celery has no types
+    """So many seconds from one time to the next, also when the machine's clock was set back in between.
+
+    Celery would wait until it is as late again as it was, for beat keeps the last time over a restart, too.
+    """
+
+    def remaining_estimate(self, last_run_at: datetime) -> timedelta:
+        """Return how long to wait: nothing, where it would be longer than the whole period."""
+        left: timedelta = super().remaining_estimate(last_run_at)
+        return left if left <= self.run_every else timedelta()
+
+
 def _every(task: str, seconds: float) -> dict[str, object]:
-    return {"task": task, "schedule": seconds, "options": {"expires": max(1.0, seconds * 0.95)}}
+    return {"task": task, "schedule": Period(seconds), "options": {"expires": max(1.0, seconds * 0.95)}}
 
 
 def schedule(settings: Settings) -> dict[str, dict[str, object]]:

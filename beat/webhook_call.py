@@ -1,4 +1,4 @@
-"""One webhook call: signed as Standard Webhooks says, sent to a checked address, never longer than a few seconds.
+"""One webhook call: signed as Standard Webhooks says, sent to checked addresses, never longer than a few seconds.
 
     webhook-id         the same for every try, so that a receiver can tell a repetition
     webhook-timestamp  when this try was signed (unix seconds)
@@ -14,7 +14,7 @@ import hmac
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from http.client import HTTPConnection, HTTPException
@@ -28,6 +28,8 @@ from shared.domain.jobs import iso
 from shared.store import Callback
 
 CONNECT_S = 2.0
+#: so many of a name's addresses are tried
+MOST_ADDRESSES = 4
 ANSWER_S = 5.0
 #: whatever a receiver does to keep us, from the connection to the end
 WHOLE_S = 8.0
@@ -57,12 +59,12 @@ def signed_headers(webhook_id: str, timestamp: int, body: bytes, secret: str) ->
     }
 
 
-def call(url: str, address: tuple[str, int], body: bytes, headers: dict[str, str]) -> int:
-    """Post `body` for `url` to that address; return the status of the answer; raises CallFailed."""
+def call(url: str, addresses: Sequence[tuple[str, int]], body: bytes, headers: dict[str, str]) -> int:
+    """Post `body` for `url` to the first that can be reached; return the status of the answer; raises CallFailed."""
     parts = urlsplit(url)
     try:
-        with _connected(parts.scheme, parts.hostname or "", address) as wire, _at_most(WHOLE_S, wire):
-            connection = HTTPConnection(parts.hostname or "")
+        with _connected(parts.scheme, parts.hostname or "", addresses) as wire, _at_most(WHOLE_S, wire):
+            connection = HTTPConnection(parts.hostname or "", addresses[0][1])
             connection.sock = wire
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("POST", target, body, {**headers, "Host": parts.netloc, "Connection": "close"})
@@ -72,14 +74,25 @@ def call(url: str, address: tuple[str, int], body: bytes, headers: dict[str, str
 
 
 @contextmanager
-def _connected(scheme: str, host: str, address: tuple[str, int]) -> Iterator[socket]:
-    with create_connection(address, CONNECT_S) as plain:
+def _connected(scheme: str, host: str, addresses: Sequence[tuple[str, int]]) -> Iterator[socket]:
+    with _reached(addresses[:MOST_ADDRESSES]) as plain:
         plain.settimeout(ANSWER_S)
         if scheme == "http":
             yield plain
             return
         with _tls().wrap_socket(plain, server_hostname=host) as wire:
             yield wire
+
+
+def _reached(addresses: Sequence[tuple[str, int]]) -> socket:
+    """Return a connection to the first that takes one: a name may lead to an address at which nobody listens."""
+    first, *others = addresses
+    try:
+        return create_connection(first, CONNECT_S)
+    except OSError:
+        if not others:
+            raise
+        return _reached(others)
 
 
 @contextmanager

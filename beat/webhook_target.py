@@ -24,8 +24,11 @@ class TargetRefused(Exception):
     """The callback may not be called there; the text says why."""
 
 
-def checked_address(url: str, hosts: Iterable[str]) -> tuple[str, int]:
-    """Return the address and port to connect to; raises TargetRefused, OSError when the name is not known."""
+def checked_addresses(url: str, hosts: Iterable[str]) -> list[tuple[str, int]]:
+    """Return the addresses to connect to, with the port, the best first.
+
+    Raises TargetRefused, OSError when the name is not known.
+    """
     named = tuple(hosts)
     if not may_be_called(url, named):
         raise TargetRefused("WEBHOOK_HOSTS does not name this host")
@@ -35,7 +38,7 @@ def checked_address(url: str, hosts: Iterable[str]) -> tuple[str, int]:
     allowed = [address for address in found if may_be_reached(address, host, named)]
     if not allowed:
         raise TargetRefused(f"{host} leads to {', '.join(dict.fromkeys(found))}, which WEBHOOK_HOSTS does not name")
-    return allowed[0], port
+    return [(address, port) for address in dict.fromkeys(allowed)]
 
 
 def may_be_reached(address: str, host: str, hosts: Iterable[str]) -> bool:

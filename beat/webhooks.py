@@ -14,7 +14,7 @@ from threading import Lock
 from urllib.parse import urlsplit
 
 from beat.webhook_call import CallFailed, body_of, call, signed_headers
-from beat.webhook_target import TargetRefused, checked_address
+from beat.webhook_target import TargetRefused, checked_addresses
 from shared import logs
 from shared.settings import Settings
 from shared.store import Callback, Store, StoreUnavailable
@@ -110,7 +110,7 @@ class Courier:
 
     def _send(self, callback: Callback) -> int | None:
         """Return None when the receiver took it, else the status it answered."""
-        address = checked_address(callback.url, self._settings.webhook_hosts)
+        addresses = checked_addresses(callback.url, self._settings.webhook_hosts)
         body = body_of(callback)
         secret = self._settings.webhook_secret or ""
         headers = {
@@ -118,7 +118,7 @@ class Courier:
             "User-Agent": "Forgeline",
             **signed_headers(callback.webhook_id, int(time.time()), body, secret),
         }
-        status = call(callback.url, address, body, headers)
+        status = call(callback.url, addresses, body, headers)
         return None if 200 <= status < 300 else status
 
     def _again(self, callback: Callback, why: str) -> None:

@@ -66,7 +66,8 @@ class BucketImages:
         """Remove a picture and its thumbnails; one that is not there is no error."""
         if not is_name(name):
             return
-        for key in [*(_thumbnail(name, width) for width in THUMBNAIL_WIDTHS), name]:
+        small = [_thumbnail(name, width) for width in THUMBNAIL_WIDTHS]
+        for key in (*small, name, *small):  # again: one may have been made in between
             with contextlib.suppress(ImageMissing):
                 self._call("delete_object", key)
 
@@ -92,6 +93,8 @@ class BucketImages:
         small = shrunk(self._read(name), width)
         with contextlib.suppress(ImageStoreFailed):
             self._call("put_object", key, Body=small, ContentType=THUMBNAIL_TYPE)
+            if not self.exists(name):  # deleted meanwhile
+                self._call("delete_object", key)
         return small
 
     def remove_leftovers(self) -> int:

@@ -62,9 +62,9 @@ class FolderImages:
         """Remove a picture and its thumbnails; one that is not there is no error."""
         if not is_name(name):
             return
-        for width in THUMBNAIL_WIDTHS:
-            self._thumbnail(name, width).unlink(missing_ok=True)
-        (self.folder / name).unlink(missing_ok=True)
+        small = [self._thumbnail(name, width) for width in THUMBNAIL_WIDTHS]
+        for path in (*small, self.folder / name, *small):  # again: one may have been made in between
+            path.unlink(missing_ok=True)
 
     def list(self) -> Iterator[StoredImage]:
         """Return every picture, in no order; one that vanishes meanwhile is passed over."""
@@ -84,6 +84,8 @@ class FolderImages:
             small = shrunk(file.read(), width)
         with contextlib.suppress(OSError):
             self._write(path, small)
+            if not self.exists(name):  # deleted meanwhile
+                path.unlink(missing_ok=True)
         return small
 
     def remove_leftovers(self) -> int:

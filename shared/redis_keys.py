@@ -18,7 +18,7 @@ DUTIES = "forgeline:duties"
 #: CHANNEL: every event (shared.domain.events)
 EVENTS_CHANNEL = "forgeline:events"
 
-#: ZSET "id:42" -> unix seconds until which a socket of that member is open (api.relay)
+#: ZSET "id:42" -> unix seconds by Redis's clock until which a socket of that member is open (api.relay)
 WATCHERS = "forgeline:watchers"
 
 

@@ -186,7 +186,7 @@ class Attempt:
         callbacks = Callbacks(
             on_progress=lambda found: self._teller.tell(found, task_id=task_id),
             should_stop=self._reason_to_stop,
-            previews=lambda: self._bench.watchers.of(self.job, time.time()),
+            previews=lambda: self._bench.watchers.of(self.job),
             on_answered=self._on_answered,
         )
         forge, limits = self._bench.forge, self._bench.limits

@@ -105,8 +105,11 @@ class Circuit:
             self._breaker.call(result)
 
     def _retry_at(self) -> datetime:
-        opened_at = self._shared.opened_at
-        return (opened_at or datetime.now(UTC)) + self._reset
+        """Return when an open circuit lets a probe through; long ago, where the clock was set back since it opened."""
+        opened_at, now = self._shared.opened_at, datetime.now(UTC)
+        if opened_at and opened_at > now:
+            return now - self._reset
+        return (opened_at or now) + self._reset
 
 
 class _Failed(Exception):

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from types import TracebackType
 from typing import Self
 from urllib.parse import SplitResult, urlsplit
@@ -26,6 +26,8 @@ from worker.forge_reply import Reply
 
 MAX_BODY = 64 * 2**20
 DEMO_HEADER = "X-Forgeline-Demo"
+#: the system takes no longer wait than some hundred years
+FOREVER_S = 1e9
 #: a peer that vanished without a word is noticed after a minute
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 
@@ -76,7 +78,7 @@ class Exchange:
         headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
         with self._faults():
             if self._connection.sock is not None:
-                self._connection.sock.settimeout(answer_s)
+                self._connection.sock.settimeout(min(answer_s, FOREVER_S))
             self._connection.request(method, self._prefix + path, body, headers)
 
     def headers(self) -> HTTPResponse:
@@ -110,11 +112,12 @@ class Exchange:
 
 
 def _connection(place: SplitResult, connect_s: float) -> HTTPConnection:
-    host = place.hostname or ""
+    host = place.hostname or ""  # with a port beside it, or the last part of an IPv6 address would be taken for one
     if place.scheme == "https":
-        connection: HTTPConnection = HTTPSConnection(host, place.port, timeout=connect_s, context=_trusted())
+        port = place.port or HTTPS_PORT
+        connection: HTTPConnection = HTTPSConnection(host, port, timeout=connect_s, context=_trusted())
     else:
-        connection = HTTPConnection(host, place.port, timeout=connect_s)
+        connection = HTTPConnection(host, place.port or HTTP_PORT, timeout=connect_s)
     connection.auto_open = 0
     return connection
 

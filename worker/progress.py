@@ -116,12 +116,15 @@ class Watchers:
         #: whether this Forge may be asked for previews at all (PREVIEWS, and what it has on)
         self.allowed = allowed
 
-    def of(self, job: Job, now: float) -> bool:
-        """Whether a socket of the job's owner is open at unix time `now`."""
+    def of(self, job: Job) -> bool:
+        """Whether a socket of the job's owner is open now, by Redis's clock: those of two machines may differ."""
         if not self.allowed:
             return False
         try:
-            scores = self._redis.zmscore(WATCHERS, sorted(job.audience))
+            with self._redis.pipeline(transaction=False) as pipe:
+                pipe.time()
+                pipe.zmscore(WATCHERS, sorted(job.audience))
+                (now, _), scores = pipe.execute()
         except RedisError:
             return False
         return any(score is not None and score > now for score in scores)

@@ -4,7 +4,6 @@ A member stands there until a moment that is moved on while a socket is open; no
 """
 
 import logging
-from time import time
 
 import gevent
 from redis import Redis
@@ -36,12 +35,13 @@ class Presence:
             gevent.sleep(GATHER_S)
             self._room.came.clear()
             try:
-                self.once(time())
+                self.once()
             except RedisError as error:
                 log.warning("who watches could not be written: %s", error)
 
-    def once(self, now: float) -> None:
-        """Let every connected member stand until STANDS_S after `now` (Unix seconds); raises RedisError."""
+    def once(self) -> None:
+        """Let every connected member stand for STANDS_S, by Redis's clock, which workers ask too; raises RedisError."""
+        now: int = self._redis.time()[0]
         members = tuple(self._room.registry.members())
         for start in range(0, len(members), AT_ONCE):
             self._redis.zadd(WATCHERS, dict.fromkeys(members[start : start + AT_ONCE], now + STANDS_S))

@@ -92,7 +92,7 @@ class Endings(Claims):
         with self._begin() as connection:
             row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
             old = _visible(row, identity)
-            _lock_message(connection, old.message_id)
+            _lock_message(connection, old)
             if old.status not in RETRYABLE or _newest(connection, old.message_id) != job_id:
                 raise NotRetryable()
             check_caps_of(connection, old.user_id, caps)
@@ -159,8 +159,15 @@ def _visible(row: Any, identity: Identity) -> Job:
     return job
 
 
-def _lock_message(connection: Connection, message_id: int) -> None:
-    connection.execute(select(messages.c.id).where(messages.c.id == message_id).with_for_update())
+def _lock_message(connection: Connection, job: Job) -> None:
+    """Lock a job's message, and keep its conversation from being deleted; raises NotFound when it was.
+
+    In the order in which a deletion locks them: one that waits finds the job that is made meanwhile, and ends it.
+    """
+    thread = select(conversations.c.id).where(conversations.c.id == job.conversation_id)
+    if connection.execute(thread.with_for_update(read=True, key_share=True)).one_or_none() is None:
+        raise NotFound()
+    connection.execute(select(messages.c.id).where(messages.c.id == job.message_id).with_for_update())
 
 
 def _newest(connection: Connection, message_id: int) -> str | None:

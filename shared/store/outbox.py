@@ -40,7 +40,7 @@ class Outbox(Connected):
     ) -> list[Callback]:
         """Take due callbacks on loan, in turn between hosts (`host[:port]`), passing over those that are busy."""
         now = func.clock_timestamp()
-        host = func.split_part(outbox.c.url, "/", 3)
+        host = func.split_part(func.replace(outbox.c.url, "?", "/"), "/", 3)  # an address may have no path
         rank = func.row_number().over(partition_by=host, order_by=outbox.c.next_at).label("rank")
         due = _pending() & (outbox.c.next_at <= now) & host.not_in(passing_over)
         ranked = select(outbox.c.id, outbox.c.next_at, rank).where(due).subquery()

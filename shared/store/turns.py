@@ -18,7 +18,7 @@ NEVER = datetime.fromtimestamp(0, UTC)
 
 
 def first_in_turn(connection: Connection) -> str | None:
-    """Return the job of the least recently served user of the first priority, if any."""
+    """Return the first job that is not just leaving, of the least recently served user of the first priority."""
     connection.execute(TURN_LOCK)
     turn = func.coalesce(user_turns.c.served_at, NEVER)
     query = (
@@ -27,7 +27,7 @@ def first_in_turn(connection: Connection) -> str | None:
         .where(jobs.c.status == Status.QUEUED, ~paused())
         .order_by(jobs.c.priority, turn, jobs.c.ticket)
         .limit(1)
-        .with_for_update(of=jobs)
+        .with_for_update(of=jobs, skip_locked=True)
     )
     return connection.execute(query).scalar_one_or_none()
 

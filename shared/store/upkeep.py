@@ -22,6 +22,8 @@ from shared.store.tables import jobs, line_state
 
 #: no other sweep runs meanwhile; whose process stands still for so long holds up the others no more
 LONGEST_SWEEP_S = 600
+#: PostgreSQL's time begins some five thousand years before ours
+FOREVER_DAYS = 1e6
 
 
 class Upkeep(Rescues):
@@ -79,7 +81,7 @@ class Upkeep(Rescues):
 
     def expired_images(self, older_than_days: float, limit: int = 500) -> list[Job]:
         """Return complete jobs whose image is older than that, oldest first."""
-        since = func.clock_timestamp() - literal(timedelta(days=older_than_days))
+        since = func.clock_timestamp() - literal(timedelta(days=min(older_than_days, FOREVER_DAYS)))
         return self._with_image(jobs.c.finished_at < since, limit)
 
     def oldest_images(self, limit: int = 500) -> list[Job]:

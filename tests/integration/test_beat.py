@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from celery.beat import ScheduleEntry
 from sqlalchemy import create_engine, text
 
-from beat.app import schedule
+from beat.app import Period, app, schedule
 from beat.duties import Duties
 from beat.reconcile import reconcile
 from beat.rescue import expire_waiting_jobs, finish_overdue_cancels, rescue_orphaned_jobs
@@ -191,7 +193,15 @@ def test_a_heartbeat_is_no_sign_of_life(duties: Duties, store: Store) -> None:
 def test_the_clock_rings_each_duty_as_often_as_the_settings_say(duties: Duties) -> None:
     settings = duties.settings.model_copy(update={"rescue_every_s": 3.0, "cleanup_every_s": 7.0})
     rhythm = {name: row["schedule"] for name, row in schedule(settings).items()}
-    assert (rhythm["rescue"], rhythm["reconcile"], rhythm["cleanup"]) == (3.0, 3.0, 7.0)
+    assert (rhythm["rescue"], rhythm["reconcile"], rhythm["cleanup"]) == (Period(3.0), Period(3.0), Period(7.0))
+
+
+def test_a_clock_that_was_set_back_stops_no_duty(duties: Duties) -> None:
+    last = datetime.now(UTC) + timedelta(hours=3)
+    for name, row in schedule(duties.settings).items():
+        entry = ScheduleEntry(name, row["task"], last, schedule=row["schedule"], app=app)
+        assert entry.is_due().is_due
+        assert not next(entry).is_due().is_due, "it was done just now"
 
 
 def test_the_broker_holds_wake_ups_under_the_queues_name(duties: Duties, redis_url: str) -> None:

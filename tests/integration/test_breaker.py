@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from cli.ports import free_port
+from shared import redis_keys as keys
 from tests import services
 from tests.waiting import wait_for
 from worker.breaker import Circuit
@@ -126,6 +127,18 @@ def test_tells_that_a_probe_may_go_before_anybody_has_tried(redis_url: str) -> N
     found = opened(redis_url, SHORT_S)
     wait_for(lambda: found.state().state == "half_open")
     assert found.state().retry_at is None
+
+
+def test_does_not_stay_open_until_a_clock_that_was_set_back_has_caught_up(redis_url: str) -> None:
+    opened(redis_url)
+    ahead = time.time() + 3 * 3600
+    redis.Redis.from_url(redis_url).hset(keys.circuit("127.0.0.1:7861"), mapping={"opened_at": ahead})
+    found = circuit(redis_url)
+    assert (found.state().state, found.state().retry_at) == ("half_open", None)
+    assert found.allow()
+    found.failure()
+    assert found.state().state == "open"
+    assert not found.allow()
 
 
 def test_lets_exactly_one_of_many_through(redis_url: str) -> None:

@@ -38,6 +38,11 @@ def test_returns_the_image_and_names_everything_in_its_request(demo: DemoForge, 
     }
 
 
+def test_may_take_as_long_as_the_operator_says(caller: Caller) -> None:
+    for forever_s in (1e10, 1e300):
+        assert caller.generate(limits=replace(LIMITS, max_s=forever_s, timeout_s=forever_s)).seed == PARAMS.seed
+
+
 def test_draws_the_seed_itself(demo: DemoForge, caller: Caller) -> None:
     seeds = {caller.generate(task=f"t-{number}", seed=-1).seed for number in range(3)}
     assert len(seeds) == 3

@@ -80,6 +80,13 @@ def test_a_picture_past_its_days_goes_with_its_address_and_its_message_stays(dut
     assert retain(here) == 0
 
 
+def test_any_number_of_days_may_be_asked_for(duties: Compose) -> None:
+    here = duties(IMAGE_RETENTION_DAYS="9999999", IMAGE_RETENTION_GB="0.000001")  # one picture of a thousand bytes
+    old, young = drawn(here, days_ago=2), drawn(here)
+    assert retain(here) == 1
+    assert (has_picture(here, old), has_picture(here, young)) == (False, True)
+
+
 def test_a_picture_goes_and_its_callback_is_not_sent_again(duties: Compose) -> None:
     here = duties(IMAGE_RETENTION_DAYS="30")
     one, another = (drawn(here, days_ago=31, callback_url="https://hooks.example/a") for _ in range(2))

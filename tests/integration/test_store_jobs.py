@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import select, text
 
 from shared.domain.errors import (
     ErrorCode,
@@ -15,7 +16,9 @@ from shared.domain.errors import (
 )
 from shared.domain.jobs import Job, Priority, Stage, Status
 from shared.store import Caps, Claimant, Store, TicketTaken
+from shared.store.tables import jobs, messages
 from tests.builders import ADMIN, ALICE, BOB, NO_CAPS, new_job, stored_job
+from tests.waiting import wait_for
 
 GPU1 = Claimant("gpu1@host", "boot-1", "http://forge")
 
@@ -51,6 +54,15 @@ def test_thirty_claims_at_once_take_thirty_different_jobs(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         claims = list(pool.map(lambda _: store.claim(GPU1, lease_s=30), range(30)))
     assert sorted(change.job.job_id for change in claims if change) == sorted(wanted)
+
+
+@pytest.mark.parametrize("fair", [False, True])
+def test_a_claim_waits_for_nobody_who_is_about_to_take_the_first_job_away(store: Store, fair: bool) -> None:
+    first, second = stored_job(store), stored_job(store, BOB)
+    with ThreadPoolExecutor(1) as pool, store.engine.begin() as someone:
+        someone.execute(select(jobs.c.job_id).where(jobs.c.job_id == first.job_id).with_for_update())
+        change = pool.submit(store.claim, GPU1, lease_s=30, fair=fair).result(timeout=20)
+    assert change and change.job.job_id == second.job_id
 
 
 def test_a_paused_line_gives_no_job(store: Store) -> None:
@@ -245,6 +257,26 @@ def test_a_deleted_conversation_takes_its_jobs_along(store: Store) -> None:
     assert [change.job.status for change in removed.changes] == [Status.CANCELLED]
     assert store.job(job.job_id) is None
     assert store.messages_page(job.conversation_id, before=None, limit=5) == []
+
+
+def test_a_retry_that_its_conversations_deletion_waits_for_is_ended_with_it(store: Store) -> None:
+    job = stored_job(store)
+    store.cancel_job(job.job_id, ALICE)
+
+    def waiting() -> int:
+        with store.engine.connect() as connection:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            return int(connection.execute(text(query)).scalar_one())
+
+    with ThreadPoolExecutor(2) as pool, store.engine.begin() as someone:
+        someone.execute(select(messages.c.id).where(messages.c.id == job.message_id).with_for_update())
+        retry = pool.submit(store.retry_job, job.job_id, ALICE, ticket=10**6, caps=NO_CAPS)
+        wait_for(lambda: waiting() == 1)
+        deletion = pool.submit(store.delete_conversation, job.conversation_id, ALICE)
+        wait_for(lambda: waiting() == 2)
+        someone.rollback()
+        again = retry.result().job
+    assert [change.job.job_id for change in deletion.result().changes] == [again.job_id]
 
 
 def test_two_merges_of_different_keys_both_survive(store: Store) -> None:

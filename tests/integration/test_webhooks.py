@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -188,6 +189,41 @@ def test_a_hanging_receiver_holds_up_nobody(store: Store, courier: Courier, rece
         assert len(hanging.received) <= MOST_CALLS_PER_HOST
         hanging.let_go.set()
         assert courier.finish(SOON_S)
+
+
+def test_an_address_without_a_path_is_no_host_of_its_own(store: Store, courier: Courier) -> None:
+    with receiving() as hanging:
+        hanging.hangs = True
+        for number in range(3 * MOST_CALLS_PER_HOST):
+            cancelled_job(store, f"http://127.0.0.1:{hanging.port}?job={number}")
+        courier.send_due()
+        courier.send_due()
+        wait_for(lambda: len(hanging.received) >= MOST_CALLS_PER_HOST)
+        assert [row["tries"] for row in outbox(store)].count(1) == MOST_CALLS_PER_HOST
+        hanging.let_go.set()
+        assert courier.finish(SOON_S)
+
+
+def test_a_host_may_be_an_address_of_ipv6_that_ends_in_letters(receiver: Receiver) -> None:
+    url = f"http://[fd00::abcd]:{receiver.port}/hook"
+    assert webhook_call.call(url, [("127.0.0.1", receiver.port)], b"{}", {}) == receiver.status
+    assert receiver.received[0].headers["host"] == f"[fd00::abcd]:{receiver.port}"
+
+
+def test_a_receiver_is_found_behind_any_address_of_its_name(
+    store: Store, courier: Courier, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = socket.getaddrinfo
+
+    def found(host: str, *asked: Any, **more: Any) -> list[Any]:
+        addresses = ("::1", "127.0.0.2", "127.0.0.1") if host == "localhost" else (host,)
+        return [entry for address in addresses for entry in look_up(address, *asked, **more)]
+
+    cancelled_job(store, f"http://localhost:{receiver.port}/hook")
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "getaddrinfo", found)  # machines differ in what `localhost` leads to
+        deliver(courier)
+    assert [sent.path for sent in receiver.received] == ["/hook"]
 
 
 def test_a_receiver_that_drips_is_cut(

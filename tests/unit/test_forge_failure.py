@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.domain.failures import FailureKind as Kind
+from worker.forge import ForgeClient
 from worker.forge_failure import MAX_DETAIL_CHARS, ForgeFailure, classify, sanitised
 
 POISON = "'NoneType' object has no attribute 'sd_checkpoint_info'"
@@ -103,3 +104,10 @@ def test_keeps_a_detail_fit_for_a_log(text: str, clean: str) -> None:
 
 def test_bounds_a_detail() -> None:
     assert len(ForgeFailure(Kind.SERVER_ERROR, "x" * 10_000).detail) == MAX_DETAIL_CHARS
+
+
+@pytest.mark.parametrize("url", ["http://[fd00::abcd]", "https://[fd00::abcd]/forge"])
+def test_an_ipv6_address_without_a_port_is_a_place_like_any_other(url: str) -> None:
+    with pytest.raises(ForgeFailure) as raised:
+        ForgeClient(url, connect_timeout_s=0.1).preflight()
+    assert raised.value.kind is Kind.UNREACHABLE

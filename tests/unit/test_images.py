@@ -17,8 +17,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
+from shared import images_bucket, images_folder
 from shared.images import ImageMissing, ImageStore, ImageStoreFailed, is_name, new_name, open_image_store
 from shared.images_folder import LEFTOVER_AFTER_S, FolderImages
+from shared.thumbnails import shrunk
 
 BUCKET = "pictures"
 
@@ -113,6 +115,24 @@ def test_deletes_a_picture_with_its_thumbnails_and_twice(store: ImageStore) -> N
         with pytest.raises(ImageMissing):
             ask(name)
     assert list(store.list()) == []
+
+
+@pytest.mark.parametrize("place", ["folder", "bucket"])
+def test_keeps_no_thumbnail_of_a_picture_that_is_deleted_meanwhile(
+    place: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = {"folder": images_folder, "bucket": images_bucket}[place]
+    store = FolderImages(tmp_path) if place == "folder" else request.getfixturevalue("bucket_stores")["bucket"]
+    name = store.save(png())
+
+    def deleted_meanwhile(picture: bytes, width: int) -> bytes:
+        store.delete(name)
+        return shrunk(picture, width)
+
+    monkeypatch.setattr(where, "shrunk", deleted_meanwhile)  # between the two steps of one method
+    store.thumbnail(name, 256)
+    with pytest.raises(ImageMissing):
+        store.thumbnail(name, 256)
 
 
 def test_makes_a_thumbnail_once_and_does_not_list_it(store: ImageStore) -> None:

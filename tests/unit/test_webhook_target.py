@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from beat.webhook_target import TargetRefused, checked_address, may_be_reached
+from beat.webhook_target import TargetRefused, checked_addresses, may_be_reached
 from beat.webhooks import FIRST_PAUSE_S, MOST_TRIES, pause_s
 
 REACHED = [
@@ -49,14 +49,14 @@ def test_a_name_is_looked_up_once_and_its_answer_is_what_is_connected_to(monkeyp
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)  # no name server of ours would answer
     hosts = ("hooks.example.com",)
-    assert checked_address("https://hooks.example.com/x", hosts) == ("93.184.215.14", 443)
+    assert checked_addresses("https://hooks.example.com/x", hosts) == [("93.184.215.14", 443)]
     with pytest.raises(TargetRefused, match=r"leads to 127\.0\.0\.1"):
-        checked_address("https://hooks.example.com/x", hosts)
+        checked_addresses("https://hooks.example.com/x", hosts)
 
 
 def test_a_host_that_was_taken_off_the_list_is_not_called_any_more() -> None:
     with pytest.raises(TargetRefused, match="WEBHOOK_HOSTS"):
-        checked_address("https://127.0.0.1/x", ("hooks.example.com",))
+        checked_addresses("https://127.0.0.1/x", ("hooks.example.com",))
 
 
 def test_pauses_grow_to_about_a_day_in_all() -> None:
