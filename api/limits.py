@@ -2,7 +2,8 @@
 
 Counted in Redis in windows that begin at full minutes (hours, …), so that all API processes count together and one
 step tells it all. While Redis is away each process counts for itself: the limit relaxes and nothing breaks. Reading is
-free. The answer to a write tells how much is left.
+free, and so is signing out: nobody stays signed in on a shared machine because others at its address were busy. The
+answer to a write tells how much is left.
 """
 
 import math
@@ -25,6 +26,8 @@ from shared.settings import Settings
 STORAGE_TIMEOUT_S = 0.3
 #: a Redis that did not answer is left alone for so long
 REST_S = 5.0
+
+SIGN_OUT = ("DELETE", "/session")
 
 Storage = RedisStorage | MemoryStorage
 
@@ -78,7 +81,7 @@ def init_limits(app: Flask, settings: Settings, redis_url: str | None) -> None:
     counter = WriteCounter(parse_many(settings.rate_limit), _storage(redis_url))
 
     def count_write() -> None:
-        if request.method in SAFE_METHODS:
+        if request.method in SAFE_METHODS or (request.method, request.path) == SIGN_OUT:
             return
         window = counter.count(who_writes())
         g.rate = _told(window)

@@ -83,3 +83,12 @@ def test_the_anonymous_are_counted_by_address() -> None:
     sixes = [f"2001:db8::{number}" for number in range(3)]
     tries = [client.post("/session", json={"token": "x"}, environ_base={"REMOTE_ADDR": six}) for six in sixes]
     assert [each.status_code for each in tries] == [401, 401, 429]
+
+
+def test_signing_out_is_never_refused_and_costs_nothing() -> None:
+    client = client_of(jwt_settings(rate_limit="2/hour"))
+    signed_in = client.post("/session", headers=tokens.bearer())
+    assert [client.delete("/session").status_code for _ in range(3)] == [204, 204, 204]
+    assert [client.post("/session", json={"token": "x"}).status_code for _ in range(2)] == [401, 429]
+    answer = client.delete("/session")
+    assert signed_in.status_code == 200 and answer.status_code == 204 and "Max-Age=0" in answer.headers["Set-Cookie"]
