@@ -33,6 +33,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "forgeline_session"
 #: Over TLS a browser takes this name only with Secure, for this very host: no neighbour can plant it.
 SECURE_SESSION_COOKIE = f"__Host-{SESSION_COOKIE}"
+#: A browser drops a cookie whose name and value are longer than 4,096 bytes, without a word.
+MAX_SESSION_TOKEN_CHARS = 4096 - len(SECURE_SESSION_COOKIE)
 
 #: Open to everyone. `/session`, `/ws` and `/metrics` look at credentials themselves.
 PUBLIC_PATHS = frozenset(
