@@ -10,7 +10,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api.openapi_routes import ROUTES
-from tests.door_world import World, world
+from shared.store import WorkerState
+from tests.door_world import GPU, World, world
+from tests.waiting import wait_for
 
 #: Differs from request to request for reasons of its own.
 OWN_WAY = {"X-Request-Id", "RateLimit-Remaining", "RateLimit-Reset"}
@@ -147,6 +149,26 @@ def test_an_idempotency_key_is_each_users_own(alices: World) -> None:
     }
     assert {answer.status_code for answer in made.values()} == {202}
     assert len({answer.get_json()["job_id"] for answer in made.values()}) == 2
+
+
+def test_a_key_finds_its_job_though_no_worker_offers_what_was_asked_for_any_more(alices: World) -> None:
+    body, key = {"prompt": "x", "sampler_name": "Heun"}, {"Idempotency-Key": "once"}
+    made = alices.ask("owner", "POST", "/image/generate", json=body, headers=key)
+    lists = {"samplers": ["Euler"], "schedulers": ["Simple"], "models": []}
+    alices.store.report_worker(WorkerState(name=GPU.worker, boot_id=GPU.boot_id, forge=GPU.forge, lists=lists))
+    wait_for(lambda: alices.ask("owner", "GET", "/image/options").get_json()["samplers"], what="the lists")
+    again = alices.ask("owner", "POST", "/image/generate", json=body, headers=key)
+    assert (made.status_code, again.status_code) == (202, 200)
+    assert again.get_json()["job_id"] == made.get_json()["job_id"] and again.headers["Location"]
+    refused = [
+        alices.ask("owner", "POST", "/image/generate", json=body),
+        alices.ask("owner", "POST", "/image/generate", json=body, headers={"Idempotency-Key": "another"}),
+        alices.ask("owner", "POST", "/image/generate", json=body | {"steps": 5}, headers=key),
+        alices.ask("owner", "POST", "/image/generate", json=body | {"steps": 0}, headers=key),
+        alices.ask("other", "POST", "/image/generate", json=body, headers=key),
+    ]
+    assert [answer.status_code for answer in refused] == [422] * 5
+    assert [len(answer.get_json()["errors"]) for answer in refused] == [1, 1, 1, 2, 1]
 
 
 STRANGE = ["0", "-1", "null", "..", "a'b", '"', "%00", "%0a", "%ff", "ş", "x" * 3000, "{id}", "*", "%252e", "1e9", " "]
