@@ -101,6 +101,16 @@ def test_a_download_is_named_by_what_it_is(alices: World, query: str, kind: str,
     )
 
 
+@pytest.mark.parametrize("path", ["/images/{image}", "/images/{image}?w=128", "/images/placeholder.svg", "/docs", "/"])
+def test_a_condition_that_does_not_hold_is_told_as_a_problem(alices: World, path: str) -> None:
+    where = path.format(image=alices.image)
+    answer = alices.ask("owner", "GET", where, headers={"If-Match": '"another"'})
+    assert (answer.status_code, answer.mimetype) == (412, "application/problem+json")
+    assert (answer.get_json()["status"], answer.headers["Cache-Control"]) == (412, "no-store")
+    same = alices.ask("owner", "GET", where, headers={"If-Match": alices.ask("owner", "GET", where).headers["ETag"]})
+    assert same.status_code == 200 and same.mimetype != "application/problem+json"
+
+
 @pytest.mark.parametrize(("method", "template", "admin"), ADMIN_THINGS)
 def test_an_admins_route_says_nothing_to_others(alices: World, method: str, template: str, admin: int) -> None:
     hers, missing = paths(alices, template)
