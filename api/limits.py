@@ -9,7 +9,7 @@ answer to a write tells how much is left.
 import math
 import time
 from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 from typing import NamedTuple
 
 from flask import Flask, Response, g, request
@@ -18,6 +18,7 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage, RedisStorage
 
 from api.auth import SAFE_METHODS
+from api.peer import address_of
 from shared import redis_keys, redis_link
 from shared.domain.errors import RateLimited
 from shared.settings import Settings
@@ -97,9 +98,8 @@ def who_writes() -> str:
     identity = g.get("identity")
     if identity is not None:
         return f"user:{identity.user_id}"
-    try:
-        address = ip_address(request.remote_addr or "")
-    except ValueError:
+    address = address_of(request.remote_addr or "")
+    if address is None:
         return "address:unknown"
     return f"address:{ip_network((address, 64), strict=False) if isinstance(address, IPv6Address) else address}"
 
