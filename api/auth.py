@@ -17,10 +17,10 @@ from werkzeug.wrappers import Request
 
 from api.auth_keys import TokenKeys
 from api.auth_tokens import TokenVerifier
+from api.peer import address_of
 from shared.domain.errors import CsrfRefused, Forbidden, Unauthenticated
 from shared.domain.identity import LOCAL_IDENTITY, Identity
 from shared.logs import get_logger
-from shared.setting_rules import is_loopback
 from shared.settings import Settings
 
 log = get_logger(__name__)
@@ -33,6 +33,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "forgeline_session"
 #: Over TLS a browser takes this name only with Secure, for this very host: no neighbour can plant it.
 SECURE_SESSION_COOKIE = f"__Host-{SESSION_COOKIE}"
+#: A browser drops a cookie whose name and value are longer than 4,096 bytes, without a word.
+MAX_SESSION_TOKEN_CHARS = 4096 - len(SECURE_SESSION_COOKIE)
 
 #: Open to everyone. `/session`, `/ws` and `/metrics` look at credentials themselves.
 PUBLIC_PATHS = frozenset(
@@ -168,7 +170,8 @@ def _comes_from_this_machine(asking: Request) -> bool:
     if any(name in asking.headers for name in _FORWARDING):
         return False
     before_proxies = asking.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR")
-    return is_loopback(before_proxies or asking.remote_addr or "")
+    address = address_of(before_proxies or asking.remote_addr or "")
+    return address is not None and address.is_loopback
 
 
 def _same_secret(given: str, expected: str) -> bool:

@@ -4,11 +4,13 @@
     RS256, ES256   JWT_PUBLIC_KEY when it is of that kind, else the key set at JWT_JWKS_URL
 
 A public key is never tried as a secret, and `none` is no algorithm here. A key set is kept for five minutes; while its
-address does not answer, the last good one serves on for an hour, and the address is asked at most every ten seconds.
+address does not answer, or not in JSON, the last good one serves on for an hour, and the address is asked at most every
+ten seconds.
 """
 
 import time
 from collections.abc import Callable
+from json import JSONDecodeError
 from typing import Any
 
 import jwt
@@ -79,7 +81,7 @@ class KeySet:
             return self._recall(key_id)
         try:
             key = self._client.get_signing_key(key_id)
-        except jwt.PyJWKClientConnectionError:
+        except (jwt.PyJWKClientConnectionError, OSError, JSONDecodeError, UnicodeDecodeError):
             self._unreachable_until = self._now() + RETRY_AFTER_S
             return self._recall(key_id)
         except (jwt.PyJWTError, ValueError) as error:

@@ -6,13 +6,14 @@ gunicorn bounds the time for headers, not for bodies. A body that is declared to
 import io
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import gevent
 from gevent import socket
 
 from api.door import MAX_BODY_BYTES
-from api.unreadable import answer_too_late
+from api.unreadable import answer_to_part
 
 BODY_WITHIN_S = 10.0
 
@@ -27,13 +28,14 @@ class BodiesInTime:
         self._application = application
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Serve one request; 408 when its body did not come within BODY_WITHIN_S."""
+        """Serve one request; 408 when its body did not come within BODY_WITHIN_S, 400 when it ended before its end."""
         size = _to_read(environ)
         if size:
             body = _read(environ, size)
-            if body is None:
-                headers, told = answer_too_late(environ.get("REMOTE_ADDR", ""))
-                start_response("408 Request Timeout", list(headers.items()))
+            if body is None or len(body) < _declared(environ):
+                status = HTTPStatus.REQUEST_TIMEOUT if body is None else HTTPStatus.BAD_REQUEST
+                headers, told = answer_to_part(status, environ.get("REMOTE_ADDR", ""))
+                start_response(f"{status.value} {status.phrase}", list(headers.items()))
                 _stop_reading(environ)
                 return [told]
             _put(environ, body)
@@ -50,9 +52,13 @@ def _put(environ: Environ, body: bytes) -> None:
 def _to_read(environ: Environ) -> int:
     if "HTTP_TRANSFER_ENCODING" in environ:
         return MAX_BODY_BYTES + 1
-    declared = environ.get("CONTENT_LENGTH") or "0"
-    size = int(declared) if declared.isascii() and declared.isdigit() else 0
+    size = _declared(environ)
     return size if size <= MAX_BODY_BYTES else 0
+
+
+def _declared(environ: Environ) -> int:
+    text = environ.get("CONTENT_LENGTH") or "0"
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _read(environ: Environ, size: int) -> bytes | None:

@@ -30,7 +30,8 @@ MAX_DEPTH = 16
 #: Longer whole numbers are beyond any field; reading them costs the square of their length.
 MAX_DIGITS = 40
 
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+#: A string that never ends is taken as a whole: looked for from each quote in it, it costs the square of its length.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 

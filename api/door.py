@@ -60,7 +60,8 @@ class Door:
         name, port = _name_and_port(host)
         if name is None:
             return False
-        if {name, f"{name}:{port}", "*"} & self._names or any(_is_below(name, entry) for entry in self._names):
+        shown = f"[{name}]" if ":" in name else name
+        if {name, shown, f"{shown}:{port}", "*"} & self._names or any(_is_below(name, entry) for entry in self._names):
             return True
         return self._numbers_too and _is_number(name)
 

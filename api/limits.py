@@ -2,13 +2,14 @@
 
 Counted in Redis in windows that begin at full minutes (hours, …), so that all API processes count together and one
 step tells it all. While Redis is away each process counts for itself: the limit relaxes and nothing breaks. Reading is
-free. The answer to a write tells how much is left.
+free, and so is signing out: nobody stays signed in on a shared machine because others at its address were busy. The
+answer to a write tells how much is left.
 """
 
 import math
 import time
 from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 from typing import NamedTuple
 
 from flask import Flask, Response, g, request
@@ -17,6 +18,7 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage, RedisStorage
 
 from api.auth import SAFE_METHODS
+from api.peer import address_of
 from shared import redis_keys, redis_link
 from shared.domain.errors import RateLimited
 from shared.settings import Settings
@@ -25,6 +27,8 @@ from shared.settings import Settings
 STORAGE_TIMEOUT_S = 0.3
 #: a Redis that did not answer is left alone for so long
 REST_S = 5.0
+
+SIGN_OUT = ("DELETE", "/session")
 
 Storage = RedisStorage | MemoryStorage
 
@@ -78,7 +82,7 @@ def init_limits(app: Flask, settings: Settings, redis_url: str | None) -> None:
     counter = WriteCounter(parse_many(settings.rate_limit), _storage(redis_url))
 
     def count_write() -> None:
-        if request.method in SAFE_METHODS:
+        if request.method in SAFE_METHODS or (request.method, request.path) == SIGN_OUT:
             return
         window = counter.count(who_writes())
         g.rate = _told(window)
@@ -94,9 +98,8 @@ def who_writes() -> str:
     identity = g.get("identity")
     if identity is not None:
         return f"user:{identity.user_id}"
-    try:
-        address = ip_address(request.remote_addr or "")
-    except ValueError:
+    address = address_of(request.remote_addr or "")
+    if address is None:
         return "address:unknown"
     return f"address:{ip_network((address, 64), strict=False) if isinstance(address, IPv6Address) else address}"
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
@@ -19,6 +19,7 @@ from api.errors import PROBLEM, STATUS
 from api.openapi_parts import Content, Reply, Route
 from api.openapi_routes import ROUTES
 from api.queries import IDEMPOTENCY_HEADER, KEY_PATTERN, MAX_KEY_CHARS
+from api.replies import conditionally
 from shared.domain.errors import ErrorCode, error_text
 from shared.domain.events import to_json
 from shared.domain.params import GenerateRequest, RequestLimits, request_model
@@ -241,5 +242,4 @@ def _without_null(field: dict[str, Any]) -> dict[str, Any]:
 def _cached(answer: Response) -> Response:
     answer.headers["Cache-Control"] = "no-cache"
     answer.add_etag()
-    answer.make_conditional(request)
-    return answer
+    return conditionally(answer)

@@ -108,6 +108,7 @@ ROUTES = (
             200: PICTURE,
             206: Reply("The part that was asked for.", PIXELS, ("Content-Range", "ETag")),
             304: Reply("Not changed."),
+            412: Reply("Not the one of `If-Match`.", {"application/problem+json": answers.Problem}),
             416: Reply("There is no such part.", {"application/problem+json": answers.Problem}, ("Content-Range",)),
         },
         query=queries.ImageQuery,

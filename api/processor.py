@@ -76,6 +76,13 @@ class Processor:
         self._answered.put((change.job, view))
         return Accepted(change.job, view, is_new)
 
+    def made_before(self, request: GenerateRequest, identity: Identity, *, key: str) -> Accepted | None:
+        """Find the submission that this key made of this very request."""
+        job = self.store.job_by_key(identity.user_id, key)
+        if job is None or job.body_hash != request.fingerprint():
+            return None
+        return Accepted(job, self.live.view(job), is_new=False)
+
     def cancel(self, job_id: str, identity: Identity) -> tuple[Job, dict[str, Any]]:
         """Cancel a job; return it with the view to answer. See `Store.cancel_job`.
 

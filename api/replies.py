@@ -1,10 +1,12 @@
-"""JSON answers, and the ids that stand in paths."""
+"""JSON answers, answers under a request's conditions, and the ids that stand in paths."""
 
 import re
+from http import HTTPStatus
+from typing import Any
 
-from flask import Response
+from flask import Response, request
 
-from shared.domain.errors import NotFound
+from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.events import to_json
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -17,6 +19,14 @@ def as_json(value: object, status: int = 200, **headers: str) -> Response:
     response = Response(to_json(value), status, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers)
+    return response
+
+
+def conditionally(response: Response, **ranges: Any) -> Response:
+    """Return the answer, 304 or the part that the request's conditions ask for; raises InvalidRequest for a 412."""
+    response.make_conditional(request, **ranges)
+    if response.status_code == HTTPStatus.PRECONDITION_FAILED:  # with the whole content, not told as an error
+        raise InvalidRequest(status=HTTPStatus.PRECONDITION_FAILED)
     return response
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from flask import Flask, Response, request
 
+from api.replies import conditionally
 from shared.domain.errors import NotFound
 
 DIST = Path(__file__).parent / "web" / "dist"
@@ -74,8 +75,7 @@ def _answer(file: StaticFile | None) -> Response:
         answer.vary.add("Accept-Encoding")
     if zipped:
         answer.headers["Content-Encoding"] = "gzip"
-    answer.make_conditional(request)
-    return answer
+    return conditionally(answer)
 
 
 def _content_type(media_type: str) -> str:

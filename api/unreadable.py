@@ -53,10 +53,11 @@ def answer_to(error: BaseException, address: str) -> bytes:
     return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body
 
 
-def answer_too_late(address: str) -> tuple[dict[str, str], bytes]:
-    """Return headers and body of the 408 for a body that did not come in time, and log it."""
-    request_id, body = uuid.uuid4().hex, to_json(_problem(HTTPStatus.REQUEST_TIMEOUT))
-    log.warning("request not readable", request_id=request_id, address=address, fault="its body did not come in time")
+def answer_to_part(status: HTTPStatus, address: str) -> tuple[dict[str, str], bytes]:
+    """Return headers and body of the answer to a body that did not come whole (400) or in time (408), and log it."""
+    request_id, body = uuid.uuid4().hex, to_json(_problem(status))
+    fault = "its body did not come in time" if status is HTTPStatus.REQUEST_TIMEOUT else "its body did not come whole"
+    log.warning("request not readable", request_id=request_id, address=address, fault=fault)
     return _headers(body, request_id), body
 
 

@@ -44,6 +44,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def listening_host(host: str) -> str:
+    """A name or an address; one of IPv6 may stand in brackets, as in a URL."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
 def web_url(url: str) -> str:
     """An http(s) address without its trailing slash."""
     parts = _split(url)

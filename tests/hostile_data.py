@@ -45,6 +45,7 @@ QUERIES = [
     ]),
     ("GET", "/conversations", [
         "limit=0", "limit=999", "cursor=!!!", "cursor=AAAA", "cursor=" + "A" * 500, "cursor=%00", "user_id=42",
+        "cursor=OTk5OS0xMi0zMVQyMzo1OTo1OS0yMzo1OSBh", "cursor=MDAwMS0wMS0wMVQwMDowMDowMCsyMzo1OSBh",
     ]),
     ("GET", "/conversations/{id}/messages", [
         "before=0", "before=-1", "before=x", "before=" + "9" * 30, "limit=0", "role=user",

@@ -177,7 +177,8 @@ class Connection:
         if self._size > MAX_MESSAGE_BYTES:
             self.close(TOO_BIG)
             return
-        self._in_pieces.append(event.data)
+        if event.data:  # a message may have empty pieces without end
+            self._in_pieces.append(event.data)
         if event.message_finished:
             text = "".join(self._in_pieces)
             self._in_pieces, self._size = [], 0

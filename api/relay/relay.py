@@ -106,6 +106,7 @@ class Relay:
         elif who is None:
             session.wait_for_auth()
         else:
+            self.room.strangers.add(session)  # a drain that begins meanwhile tells it too
             self._listener.connected.wait(SUBSCRIBED_WITHIN_S)
             session.welcome(who)
 

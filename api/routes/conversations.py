@@ -3,7 +3,7 @@
 import logging
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -105,6 +105,6 @@ def _cursor(text: str | None) -> tuple[datetime, str] | None:
         at = datetime.fromisoformat(moment)
         if at.tzinfo is None or not conversation_id.isprintable():
             raise ValueError(text)
-    except (ValueError, NotBase64) as error:
+        return at.astimezone(UTC), conversation_id  # PostgreSQL takes fewer offsets than Python
+    except (ValueError, OverflowError, NotBase64) as error:
         raise InvalidRequest(errors=[FieldFault("cursor", "bad_cursor")]) from error
-    return at, conversation_id

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 from api.auth import current_identity
 from api.context import context
 from api.queries import ImageQuery, parse_query
+from api.replies import conditionally
 from shared.domain.errors import NotFound
 from shared.domain.jobs import Job
 from shared.images import THUMBNAIL_SUFFIX, THUMBNAIL_TYPE, ImageMissing
@@ -36,8 +37,7 @@ def placeholder() -> Response:
     response = Response(PLACEHOLDER, mimetype="image/svg+xml")
     response.headers["Cache-Control"] = "public, max-age=86400"
     response.set_etag("placeholder-1")
-    response.make_conditional(request)
-    return response
+    return conditionally(response)
 
 
 @images.get("/images/<path:name>")
@@ -51,8 +51,7 @@ def image(name: str) -> Response:
     response.set_etag(f"{name}-{asked.w or 'full'}")
     if asked.download == "1":
         name_it(response, file_name(job, THUMBNAIL_SUFFIX if asked.w else ".png"))
-    response.make_conditional(request, accept_ranges=True, complete_length=len(content))
-    return response
+    return conditionally(response, accept_ranges=True, complete_length=len(content))
 
 
 def _content(name: str, width: int | None) -> bytes:

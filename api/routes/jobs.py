@@ -6,9 +6,10 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from api.auth import current_identity, require_admin
-from api.body import read_json
+from api.body import JsonBody, read_json
 from api.context import context
 from api.language import request_locale
+from api.processor import Accepted
 from api.queries import CancelQuery, JobQuery, JobsQuery, PreviewQuery, Query, idempotency_key, parse_query
 from api.replies import as_json, job_id_of
 from api.ws import is_draining
@@ -31,7 +32,12 @@ def generate() -> Response:
     key = idempotency_key(request)
     here = context()
     body = read_json(request)
-    wanted = parse_generate(body.value, here.limits, here.reported_lists(), body.faults)
+    try:
+        wanted = parse_generate(body.value, here.limits, here.reported_lists(), body.faults)
+    except InvalidRequest:
+        if made := _made_before(body, key):
+            return _accepted(made.job, made.view, 200)
+        raise
     identity = current_identity()
     if wanted.priority == "high" and not identity.is_admin:
         raise Forbidden
@@ -117,6 +123,17 @@ def preview(job_id: str) -> Response:
     response = Response(jpeg, mimetype="image/jpeg")
     response.headers["Cache-Control"] = "private, max-age=60"
     return response
+
+
+def _made_before(body: JsonBody, key: str | None) -> Accepted | None:
+    """Find what a key made of this body while some worker offered what it names: that stays accepted."""
+    if key is None:
+        return None
+    try:
+        wanted = parse_generate(body.value, context().limits, known_faults=body.faults)
+    except InvalidRequest:
+        return None
+    return context().processor.made_before(wanted, current_identity(), key=key)
 
 
 def _mine(job_id: str) -> Job:

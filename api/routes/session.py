@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import (
+    MAX_SESSION_TOKEN_CHARS,
     Authenticator,
     bearer_of,
     clear_session_cookie,
@@ -16,7 +17,7 @@ from api.auth import (
 from api.auth_tokens import MAX_TOKEN_CHARS
 from api.body import parse_model, read_json
 from api.queries import Query, parse_query
-from shared.domain.errors import Unauthenticated
+from shared.domain.errors import FieldFault, InvalidRequest, Unauthenticated
 from shared.domain.faults import TEXT_PATTERN
 from shared.domain.identity import Identity
 
@@ -59,6 +60,7 @@ def session_routes(authenticator: Authenticator) -> Blueprint:
         identity = authenticator.from_token(token or "")
         answer = jsonify(me_view(identity, authenticator.mode))
         if token and authenticator.mode == "jwt":
+            _refuse_too_long(token)
             set_session_cookie(answer, token, identity, secure=request.is_secure)
         return answer
 
@@ -69,6 +71,12 @@ def session_routes(authenticator: Authenticator) -> Blueprint:
         return answer
 
     return routes
+
+
+def _refuse_too_long(token: str) -> None:
+    if len(token) > MAX_SESSION_TOKEN_CHARS:
+        fault = FieldFault("token", "too_long", {"limit": MAX_SESSION_TOKEN_CHARS})
+        raise InvalidRequest(errors=[fault])
 
 
 def _token_in_body() -> str | None:

@@ -85,23 +85,27 @@ class Submissions(Changing):
             return Change(found.job, moved_line=True), True
         return Change(self._refused(new, found, caps)), False
 
+    def job_by_key(self, user_id: str, key: str) -> Job | None:
+        """Return the job that a user's Idempotency-Key made, None before."""
+        same = (jobs.c.user_id == user_id) & (jobs.c.idempotency_key == key)
+        with self._single() as connection:
+            row = connection.execute(select(jobs).where(same)).one_or_none()
+        return None if row is None else job_of(row)
+
     def _refused(self, new: NewJob, found: Outcome, caps: Caps) -> Job:
         """Return the job that was made under the same key; raise what else spoke against a submission."""
-        if found.has_earlier:
-            return self._earlier(new)
+        if found.has_earlier and new.idempotency_key is not None:
+            return self._earlier(new, new.idempotency_key)
         if found.waiting is not None and found.waiting >= caps.max_queue:
             raise QueueFull()
         if caps.max_jobs_per_user is not None and (found.mine or 0) >= caps.max_jobs_per_user:
             raise TooManyJobs(limit=caps.max_jobs_per_user)
         raise NotFound()
 
-    def _earlier(self, new: NewJob) -> Job:
-        same = (jobs.c.user_id == new.user_id) & (jobs.c.idempotency_key == new.idempotency_key)
-        with self._single() as connection:
-            row = connection.execute(select(jobs).where(same)).one_or_none()
-        if row is None:  # its conversation was deleted since
+    def _earlier(self, new: NewJob, key: str) -> Job:
+        job = self.job_by_key(new.user_id, key)
+        if job is None:  # its conversation was deleted since
             raise NotFound()
-        job = job_of(row)
         if job.body_hash != new.body_hash:
             raise IdempotencyConflict()
         return job

@@ -10,7 +10,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api.openapi_routes import ROUTES
-from tests.door_world import World, world
+from shared.store import WorkerState
+from tests.door_world import GPU, World, world
+from tests.waiting import wait_for
 
 #: Differs from request to request for reasons of its own.
 OWN_WAY = {"X-Request-Id", "RateLimit-Remaining", "RateLimit-Reset"}
@@ -99,6 +101,16 @@ def test_a_download_is_named_by_what_it_is(alices: World, query: str, kind: str,
     )
 
 
+@pytest.mark.parametrize("path", ["/images/{image}", "/images/{image}?w=128", "/images/placeholder.svg", "/docs", "/"])
+def test_a_condition_that_does_not_hold_is_told_as_a_problem(alices: World, path: str) -> None:
+    where = path.format(image=alices.image)
+    answer = alices.ask("owner", "GET", where, headers={"If-Match": '"another"'})
+    assert (answer.status_code, answer.mimetype) == (412, "application/problem+json")
+    assert (answer.get_json()["status"], answer.headers["Cache-Control"]) == (412, "no-store")
+    same = alices.ask("owner", "GET", where, headers={"If-Match": alices.ask("owner", "GET", where).headers["ETag"]})
+    assert same.status_code == 200 and same.mimetype != "application/problem+json"
+
+
 @pytest.mark.parametrize(("method", "template", "admin"), ADMIN_THINGS)
 def test_an_admins_route_says_nothing_to_others(alices: World, method: str, template: str, admin: int) -> None:
     hers, missing = paths(alices, template)
@@ -147,6 +159,26 @@ def test_an_idempotency_key_is_each_users_own(alices: World) -> None:
     }
     assert {answer.status_code for answer in made.values()} == {202}
     assert len({answer.get_json()["job_id"] for answer in made.values()}) == 2
+
+
+def test_a_key_finds_its_job_though_no_worker_offers_what_was_asked_for_any_more(alices: World) -> None:
+    body, key = {"prompt": "x", "sampler_name": "Heun"}, {"Idempotency-Key": "once"}
+    made = alices.ask("owner", "POST", "/image/generate", json=body, headers=key)
+    lists = {"samplers": ["Euler"], "schedulers": ["Simple"], "models": []}
+    alices.store.report_worker(WorkerState(name=GPU.worker, boot_id=GPU.boot_id, forge=GPU.forge, lists=lists))
+    wait_for(lambda: alices.ask("owner", "GET", "/image/options").get_json()["samplers"], what="the lists")
+    again = alices.ask("owner", "POST", "/image/generate", json=body, headers=key)
+    assert (made.status_code, again.status_code) == (202, 200)
+    assert again.get_json()["job_id"] == made.get_json()["job_id"] and again.headers["Location"]
+    refused = [
+        alices.ask("owner", "POST", "/image/generate", json=body),
+        alices.ask("owner", "POST", "/image/generate", json=body, headers={"Idempotency-Key": "another"}),
+        alices.ask("owner", "POST", "/image/generate", json=body | {"steps": 5}, headers=key),
+        alices.ask("owner", "POST", "/image/generate", json=body | {"steps": 0}, headers=key),
+        alices.ask("other", "POST", "/image/generate", json=body, headers=key),
+    ]
+    assert [answer.status_code for answer in refused] == [422] * 5
+    assert [len(answer.get_json()["errors"]) for answer in refused] == [1, 1, 1, 2, 1]
 
 
 STRANGE = ["0", "-1", "null", "..", "a'b", '"', "%00", "%0a", "%ff", "ş", "x" * 3000, "{id}", "*", "%252e", "1e9", " "]

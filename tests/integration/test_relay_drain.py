@@ -49,6 +49,16 @@ def test_every_socket_sees_1012_and_the_process_ends_in_time(server: RelayServer
     assert monotonic() - began < WITHIN_S
 
 
+def test_a_socket_that_waits_for_the_subscription_sees_1012_too() -> None:
+    with services.redis_server() as redis, relay_server(redis.url) as server:
+        redis.stop()
+        wait_for(lambda: not server.census()["subscribed"], what="the subscription to break")
+        ws = server.connect("42/alice")
+        server.process.terminate()
+        assert close_code(ws) == 1012
+        server.hang_up()
+
+
 def test_a_request_that_runs_is_finished_and_idle_connections_hold_nothing(server: RelayServer) -> None:
     idle = HTTPConnection("127.0.0.1", server.port, timeout=10)
     idle.request("GET", "/census")

@@ -65,15 +65,28 @@ def test_a_body_that_never_ends_is_told_as_a_problem(server: ApiServer) -> None:
     assert json.loads(body)["code"] == "invalid_request"
 
 
+def test_a_body_that_was_cut_off_is_not_acted_on(server: ApiServer) -> None:
+    """What came is JSON by itself, and not what was meant."""
+    path = server.url("/image/jobs")
+    head = f"POST /image/generate HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer()['Authorization']}\r\n"
+    sent = f'{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"prompt": "half"}}'
+    line, headers, body = say(server, sent.encode(), ends=True)
+    assert line.startswith("HTTP/1.1 400 ") and headers["Content-Type"] == "application/problem+json"
+    assert json.loads(body)["code"] == "invalid_request"
+    assert requests.get(path, headers=bearer(), timeout=10).json()["jobs"] == []
+
+
 def test_an_address_with_two_slashes_is_no_other(server: ApiServer) -> None:
     answer = requests.get(server.url("/image//options"), headers=bearer(), timeout=10, allow_redirects=False)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def say(server: ApiServer, data: bytes) -> tuple[str, dict[str, str], bytes]:
-    """Send raw bytes; return status line, headers and body of the answer, which the server ends."""
+def say(server: ApiServer, data: bytes, *, ends: bool = False) -> tuple[str, dict[str, str], bytes]:
+    """Send raw bytes, and no more if it `ends`; return status line, headers and body of what the server ends with."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(data)
+        if ends:
+            connection.shutdown(socket.SHUT_WR)
         answer = b""
         while chunk := connection.recv(65536):
             answer += chunk

@@ -1,6 +1,8 @@
 """A key set at an address: cached, and outlived."""
 
 import json
+import socket
+import struct
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -30,6 +32,8 @@ class KeyServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.asked = 0
         self.failing = False
+        #: what is answered in the place of the key set
+        self.instead: bytes | None = None
         self.keys: list[dict[str, Any]] = []
         super().__init__(("127.0.0.1", 0), _KeyHandler)
 
@@ -44,7 +48,7 @@ class _KeyHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked += 1
-        body = json.dumps({"keys": self.server.keys}).encode()
+        body = self.server.instead or json.dumps({"keys": self.server.keys}).encode()
         self.send_response(503 if self.server.failing else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -121,6 +125,36 @@ def test_an_outage_of_the_key_set_keeps_known_keys_for_an_hour(key_server: KeySe
     key_server.failing = False
     clock.now += 11
     assert keys.key_for("one", "RS256").key_id == "one"
+
+
+@pytest.mark.parametrize("instead", [b"<h1>Back soon</h1>", b"\xff\xfe", b'{"keys": ['], ids=repr)
+def test_a_page_in_the_place_of_the_key_set_signs_nobody_out(key_server: KeyServer, instead: bytes) -> None:
+    keys = KeySet(key_server.url)
+    known = keys.key_for("one", "RS256")
+    keys._client.jwk_set_cache = JWKSetCache(300)  # as if its five minutes were over
+    key_server.instead = instead
+    assert keys.key_for("one", "RS256") == known
+    with pytest.raises(QueueUnavailable):
+        keys.key_for("two", "RS256")
+
+
+def test_a_key_set_whose_connection_is_cut_signs_nobody_out() -> None:
+    """The head came, then a reset."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=cut_off, args=(listener,))
+        thread.start()
+        with pytest.raises(QueueUnavailable):
+            KeySet(f"http://127.0.0.1:{listener.getsockname()[1]}/keys").key_for("one", "RS256")
+        thread.join()
+
+
+def cut_off(listener: socket.socket) -> None:
+    """Answer one request with a head, and reset the connection."""
+    client, _ = listener.accept()
+    with client:
+        client.recv(65536)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def test_a_bad_answer_of_the_key_set_is_no_key(key_server: KeyServer) -> None:

@@ -87,3 +87,18 @@ def test_a_bad_token_beside_a_good_cookie_is_still_bad() -> None:
     client.post("/session", headers=tokens.bearer())
     assert client.get("/me").status_code == 200
     assert client.get("/me", headers={"Authorization": "Bearer garbage"}).status_code == 401
+
+
+@pytest.mark.parametrize("base_url", ["http://localhost", "https://localhost"])
+def test_a_token_no_browser_would_keep_as_a_cookie_is_refused_in_words(base_url: str) -> None:
+    """Name and value may have 4,096 bytes together; past that a browser drops the cookie without a word."""
+    client = door_app(jwt_settings()).test_client()
+    long = tokens.token(groups=["a-group-of-a-directory"] * 160)
+    assert 4096 < len(long) < 8000
+    for send in ({"json": {"token": long}}, {"headers": {"Authorization": f"Bearer {long}"}}):
+        answer = client.post("/session", base_url=base_url, **send)
+        assert answer.status_code == 422 and "Set-Cookie" not in answer.headers
+        assert [fault["field"] for fault in answer.get_json()["errors"]] == ["token"]
+    assert client.get("/me", headers={"Authorization": f"Bearer {long}"}).status_code == 200
+    kept = client.post("/session", base_url=base_url, headers=tokens.bearer(groups=["a-group"] * 200))
+    assert kept.status_code == 200 and len(kept.headers["Set-Cookie"].partition(";")[0]) <= 4096

@@ -9,6 +9,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from api.auth import Authenticator, may_read_metrics
+from api.peer import address_of
 from shared.domain.errors import Unauthenticated
 from shared.settings import Settings
 from tests import tokens
@@ -29,6 +30,9 @@ METRICS = [
     (LOCAL, "127.0.0.1", {}, True),
     (jwt_settings(), "127.0.0.1", {}, True),
     (jwt_settings(), "::1", {}, True),
+    (jwt_settings(), "::ffff:127.0.0.1", {}, True),
+    (jwt_settings(), "::ffff:203.0.113.9", {}, None),
+    (jwt_settings(), "", {}, None),
     (jwt_settings(), "127.0.0.1", {"X-Forwarded-For": "203.0.113.9"}, None),
     (jwt_settings(), "127.0.0.1", {"Forwarded": "for=203.0.113.9"}, None),
     (jwt_settings(), "203.0.113.9", {}, None),
@@ -83,3 +87,36 @@ def test_the_anonymous_are_counted_by_address() -> None:
     sixes = [f"2001:db8::{number}" for number in range(3)]
     tries = [client.post("/session", json={"token": "x"}, environ_base={"REMOTE_ADDR": six}) for six in sixes]
     assert [each.status_code for each in tries] == [401, 401, 429]
+
+
+@pytest.mark.parametrize(
+    ("some", "other"),
+    [
+        ("::ffff:198.51.100.1", "::ffff:198.51.100.2"),
+        ("198.51.100.1:4711", "198.51.100.2:4711"),
+        ("[2001:db8:1::1]:4711", "[2001:db8:2::1]:4711"),
+    ],
+)
+def test_one_address_is_not_counted_with_another_however_it_is_written(some: str, other: str) -> None:
+    client = client_of(jwt_settings(rate_limit="1/hour"))
+    tries = [client.post("/session", json={}, environ_base={"REMOTE_ADDR": each}) for each in (some, some, other)]
+    assert [each.status_code for each in tries] == [401, 429, 401]
+
+
+def test_an_address_is_the_same_with_its_port() -> None:
+    written = {
+        "198.51.100.1": ["198.51.100.1", "198.51.100.1:80", "::ffff:198.51.100.1", "[::ffff:198.51.100.1]:80"],
+        "2001:db8::1": ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80"],
+    }
+    for address, forms in written.items():
+        assert {str(address_of(form)) for form in forms} == {address}
+    assert [address_of(form) for form in ("", "unknown", "[", "1.2.3:80", "198.51.100.1:", "a:80")] == [None] * 6
+
+
+def test_signing_out_is_never_refused_and_costs_nothing() -> None:
+    client = client_of(jwt_settings(rate_limit="2/hour"))
+    signed_in = client.post("/session", headers=tokens.bearer())
+    assert [client.delete("/session").status_code for _ in range(3)] == [204, 204, 204]
+    assert [client.post("/session", json={"token": "x"}).status_code for _ in range(2)] == [401, 429]
+    answer = client.delete("/session")
+    assert signed_in.status_code == 200 and answer.status_code == 204 and "Max-Age=0" in answer.headers["Set-Cookie"]

@@ -7,7 +7,7 @@ import pytest
 from gevent import socket
 from wsproto.connection import Connection as Protocol
 from wsproto.connection import ConnectionType
-from wsproto.events import CloseConnection, TextMessage
+from wsproto.events import CloseConnection, Ping, TextMessage
 
 from api.relay.connection import MOST_HEARD, Connection, Link
 
@@ -85,3 +85,17 @@ def _say_until_cut(pair: Pair) -> None:
             pair.browser.sendall(b"\xff" * 100)
     except OSError:
         return
+
+
+def test_empty_pieces_of_a_message_take_no_room_and_change_nothing(pair: Pair) -> None:
+    begun = ['{"type"', *[""] * (MOST_HEARD // 2)]
+    said = [TextMessage(piece, message_finished=False) for piece in begun]
+    pair.browser.sendall(b"".join(pair.theirs.send(event) for event in (*said, Ping())))
+    reading = gevent.spawn(pair.read)
+    with gevent.Timeout(10):
+        assert pair.browser.recv(4096), "the answer to the ping, after all pieces"
+    assert pair.connection._in_pieces == [begun[0]]
+    pair.browser.sendall(pair.theirs.send(TextMessage(': "pong"}')))
+    pair.browser.shutdown(socket.SHUT_WR)
+    reading.join(10)
+    assert pair.heard == ['{"type": "pong"}']

@@ -87,6 +87,12 @@ def test_loopback_goes_by_several_names(host: str) -> None:
     assert Settings.from_env({"HOST": host}).host == host
 
 
+@pytest.mark.parametrize(("host", "url"), [("[::1]", "http://[::1]:8000"), ("[::]", "http://[::1]:8000")])
+def test_an_ipv6_host_may_stand_in_brackets(host: str, url: str) -> None:
+    settings = Settings.from_env({"HOST": host, "LOCAL_TRUST_NETWORK": "yes"})
+    assert (settings.host, settings.url) == (host.strip("[]"), url)
+
+
 def test_tokens_need_a_key_to_be_checked_with() -> None:
     assert faults(AUTH_MODE="jwt") == ["JWT_JWKS_URL"]
 
