@@ -105,11 +105,15 @@ class Circuit:
             self._breaker.call(result)
 
     def _retry_at(self) -> datetime:
-        """Return when an open circuit lets a probe through; long ago, where the clock was set back since it opened."""
-        opened_at, now = self._shared.opened_at, datetime.now(UTC)
-        if opened_at and opened_at > now:
+        """Return when an open circuit lets a probe through; it is past, where the clock was set back since it opened.
+
+        The clocks of two workers may differ a little, so an opening that lies a little ahead is waited for.
+        """
+        now = datetime.now(UTC)
+        opened_at = self._shared.opened_at or now
+        if opened_at - now > self._reset:
             return now - self._reset
-        return (opened_at or now) + self._reset
+        return opened_at + self._reset
 
 
 class _Failed(Exception):

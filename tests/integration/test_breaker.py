@@ -129,6 +129,15 @@ def test_tells_that_a_probe_may_go_before_anybody_has_tried(redis_url: str) -> N
     assert found.state().retry_at is None
 
 
+def test_stays_open_for_a_worker_whose_clock_is_a_little_behind(redis_url: str) -> None:
+    opened(redis_url)
+    ahead = time.time() + LONG_S / 2
+    redis.Redis.from_url(redis_url).hset(keys.circuit("127.0.0.1:7861"), mapping={"opened_at": ahead})
+    found = circuit(redis_url)
+    assert found.state().state == "open"
+    assert not found.allow()
+
+
 def test_does_not_stay_open_until_a_clock_that_was_set_back_has_caught_up(redis_url: str) -> None:
     opened(redis_url)
     ahead = time.time() + 3 * 3600
