@@ -51,7 +51,7 @@ def _past_age(duties: Duties, until: float) -> int:
 def _past_size(duties: Duties, until: float) -> int:
     if not duties.settings.image_retention_gb:
         return 0
-    sizes = {image.name: image.size for image in duties.images.list()}
+    sizes = _sizes_of_shown(duties)
     too_much = sum(sizes.values()) - duties.settings.image_retention_gb * GB
 
     def oldest() -> list[Job]:
@@ -65,6 +65,15 @@ def _past_size(duties: Duties, until: float) -> int:
         return chosen
 
     return _expire_all(duties, oldest, until)
+
+
+def _sizes_of_shown(duties: Duties) -> dict[str, int]:
+    """Return the sizes of the pictures that jobs show; what nobody shows goes anyway, and takes no room from them."""
+    sizes: dict[str, int] = {}
+    for images in _batches(duties.images.list()):
+        shown = duties.store.kept_images([image.name for image in images])
+        sizes |= {image.name: image.size for image in images if image.name in shown}
+    return sizes
 
 
 def _expire_all(duties: Duties, find: Callable[[], list[Job]], until: float) -> int:
@@ -87,7 +96,8 @@ def _expire(duties: Duties, job: Job) -> int:
 def _unshown(duties: Duties, until: float, now: datetime) -> int:
     """Delete pictures that no job shows: their conversation went, or their worker died before it could tell."""
     gone = 0
-    for names in _batches(image for image in duties.images.list() if now - image.stored_at > UNSHOWN_FOR):
+    for images in _batches(image for image in duties.images.list() if now - image.stored_at > UNSHOWN_FOR):
+        names = [image.name for image in images]
         for name in set(names) - duties.store.kept_images(names):
             duties.images.delete(name)
             gone += 1
@@ -96,6 +106,6 @@ def _unshown(duties: Duties, until: float, now: datetime) -> int:
     return gone
 
 
-def _batches(images: Iterator[StoredImage]) -> Iterator[list[str]]:
-    while batch := [image.name for image in islice(images, BATCH)]:
+def _batches(images: Iterator[StoredImage]) -> Iterator[list[StoredImage]]:
+    while batch := list(islice(images, BATCH)):
         yield batch

@@ -31,7 +31,7 @@ GOOD_FORGE: dict[str, Any] = {
 
 
 class CannedForge(ThreadingHTTPServer):
-    """Answers what `routes` holds, and is not the demo renderer; 404 for the rest."""
+    """Answers what `routes` holds, and is not the demo renderer; 404 for the rest, 500 for what is broken."""
 
     daemon_threads = True
 
@@ -39,6 +39,7 @@ class CannedForge(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.routes = dict(GOOD_FORGE)
         self.status = 200
+        self.broken: set[str] = set()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
 
@@ -49,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
         route = urlsplit(self.path).path.rpartition("/")[2]
         known = route in self.server.routes
         body = json.dumps(self.server.routes.get(route)).encode()
-        self.send_response(self.server.status if known else 404)
+        self.send_response(500 if route in self.server.broken else self.server.status if known else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -149,7 +149,7 @@ class ForgeClient:
             pause_s = min(0.5, pause_s * 1.5)
 
     def capabilities(self) -> ForgeLists:
-        """Return what this Forge offers, a list that its dialect lacks being empty; raises ForgeFailure."""
+        """Return what this Forge offers, a list that it lacks or breaks over being empty; raises ForgeFailure."""
         samplers = self._control("/sdapi/v1/samplers")
         options = self._optional("/sdapi/v1/options")
         self._models = forge_lists.models(self._optional("/sdapi/v1/sd-models"))
@@ -193,6 +193,6 @@ class ForgeClient:
         try:
             return self._control(path).json()
         except ForgeFailure as failure:
-            if failure.status == 404:
+            if failure.status in (404, 500):  # some versions break over a list that they draw well without
                 return None
             raise

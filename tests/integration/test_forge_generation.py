@@ -7,10 +7,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import pytest
 from PIL import Image
 
 from tests.demo_process import DemoForge
 from tests.forge_caller import LIMITS, PARAMS, Caller
+from tests.patient import canned_forge
 from worker.forge import ForgeClient, generate_image_via_forge
 
 
@@ -103,3 +105,12 @@ def test_lists_what_forge_offers(demo: DemoForge, caller: Caller) -> None:
     assert (lists.previews, lists.demo) == (True, True)
     demo.settings(options={"live_previews_enable": False})
     assert caller.client.capabilities().previews is False
+
+
+@pytest.mark.parametrize("route", ["sd-models", "options", "schedulers"])
+def test_lists_the_rest_when_forge_breaks_over_one_of_them(route: str) -> None:
+    with canned_forge() as forge:
+        forge.broken.add(route)
+        client = ForgeClient(forge.url)
+        assert client.capabilities().samplers == ("Euler",)
+        client.check_model("flux")

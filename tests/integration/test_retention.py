@@ -105,6 +105,14 @@ def test_the_oldest_go_until_the_rest_fits(duties: Compose) -> None:
     assert [has_picture(here, job) for job in jobs] == [False, False, True, True, True]
 
 
+def test_a_picture_no_job_shows_takes_no_other_ones_room(duties: Compose) -> None:
+    here = duties(IMAGE_RETENTION_GB="0.000002")  # two pictures of a thousand bytes
+    shown = [drawn(here, days_ago=days) for days in (2, 1)]
+    here.images.save(PICTURE)  # its conversation was deleted while the store failed
+    assert retain(here) == 0
+    assert all(has_picture(here, job) for job in shown)
+
+
 def test_a_picture_no_job_shows_goes_once_it_is_no_longer_being_stored(duties: Compose) -> None:
     here = duties()
     job, orphan = drawn(here), here.images.save(PICTURE)
