@@ -19,7 +19,7 @@ import pybase64
 from PIL import Image, UnidentifiedImageError
 
 from shared.domain.failures import FailureKind
-from shared.domain.params import GenerationParams
+from shared.domain.params import MAX_SEED, GenerationParams
 from worker.forge_failure import ForgeFailure
 
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -58,7 +58,7 @@ def read_answer(body: bytes, params: GenerationParams, *, seed: int) -> Generate
         png=file,
         width=params.width,
         height=params.height,
-        seed=info["seed"] if type(info.get("seed")) is int else seed,
+        seed=_seed(info.get("seed"), seed),
         sampler_name=_text(info.get("sampler_name")) or params.sampler_name,
         model=model,
         job_timestamp=_text(info.get("job_timestamp")) or "",
@@ -127,5 +127,10 @@ def _stem(name: str) -> str:
     return (path.stem if path.suffix.lower() in _EXTENSIONS else path.name).lower()
 
 
+def _seed(told: object, sent: int) -> int:
+    return told if type(told) is int and 0 <= told <= MAX_SEED else sent
+
+
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    """Return a text that PostgreSQL takes, too; None for what is none."""
+    return value.replace("\0", "") or None if isinstance(value, str) else None

@@ -137,12 +137,12 @@ def _error_and_text(body: bytes) -> tuple[str, str]:
     """Read (exception class, text) from any dialect: `message`, `errors`, `detail` as text or as list."""
     try:
         answer = json.loads(body)
-    except ValueError:
+        if not isinstance(answer, dict):
+            return "", ""
+        texts = (_text(answer.get(key)) for key in ("message", "errors", "detail"))
+        return _text(answer.get("error")), next((text for text in texts if text), "")
+    except (ValueError, RecursionError):
         return "", ""
-    if not isinstance(answer, dict):
-        return "", ""
-    texts = (_text(answer.get(key)) for key in ("message", "errors", "detail"))
-    return _text(answer.get("error")), next((text for text in texts if text), "")
 
 
 def _text(value: Any) -> str:
@@ -156,5 +156,6 @@ def _text(value: Any) -> str:
 def _fault(fault: Any) -> str:
     if not isinstance(fault, dict):
         return ""
-    place = ".".join(str(part) for part in fault.get("loc", ()) if isinstance(part, str | int))
+    where = fault.get("loc")
+    place = ".".join(str(part) for part in (where if isinstance(where, list) else ()) if isinstance(part, str | int))
     return f"{place}: {_text(fault.get('msg'))}"

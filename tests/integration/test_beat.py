@@ -8,7 +8,7 @@ import pytest
 from celery.beat import ScheduleEntry
 from sqlalchemy import create_engine, text
 
-from beat.app import Period, app, schedule
+from beat.app import CLOCKS_DIFFER_S, Period, app, schedule
 from beat.duties import Duties
 from beat.reconcile import reconcile
 from beat.rescue import expire_waiting_jobs, finish_overdue_cancels, rescue_orphaned_jobs
@@ -194,6 +194,12 @@ def test_the_clock_rings_each_duty_as_often_as_the_settings_say(duties: Duties) 
     settings = duties.settings.model_copy(update={"rescue_every_s": 3.0, "cleanup_every_s": 7.0})
     rhythm = {name: row["schedule"] for name, row in schedule(settings).items()}
     assert (rhythm["rescue"], rhythm["reconcile"], rhythm["cleanup"]) == (Period(3.0), Period(3.0), Period(7.0))
+
+
+def test_a_worker_whose_clock_is_ahead_of_beats_drops_no_message(make_duties: Callable[..., Duties]) -> None:
+    rows = schedule(make_duties(WEBHOOK_HOSTS="example.com", WEBHOOK_SECRET="s" * 32).settings)
+    assert {"rescue", "reconcile", "cleanup", "retention", "webhooks"} == set(rows)
+    assert min(row["options"]["expires"] for row in rows.values()) >= CLOCKS_DIFFER_S  # type: ignore[index]
 
 
 def test_a_clock_that_was_set_back_stops_no_duty(duties: Duties) -> None:

@@ -54,6 +54,17 @@ def test_does_without_the_info() -> None:
         assert (image.seed, image.sampler_name, image.model, image.job_timestamp) == (1, "Euler", None, "")
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32, "7", None])
+def test_a_seed_that_is_none_of_ours_is_the_one_that_was_sent(seed: Any) -> None:
+    assert read_answer(body([encoded(file())], {**INFO, "seed": seed}), PARAMS, seed=1).seed == 1
+
+
+def test_keeps_no_text_that_postgresql_would_refuse() -> None:
+    info = {**INFO, "sampler_name": "\0Eu\0ler", "sd_model_name": "\0", "job_timestamp": "1\0"}
+    image = read_answer(body([encoded(file())], info), PARAMS, seed=1)
+    assert (image.sampler_name, image.model, image.job_timestamp) == ("Euler", None, "1")
+
+
 def test_passes_over_the_grid_before_the_first_image() -> None:
     images = [encoded(file((64, 64))), encoded(file()), encoded(file())]
     assert read_answer(body(images, {**INFO, "index_of_first_image": 1}), PARAMS, seed=1).png == file()
