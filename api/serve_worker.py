@@ -23,7 +23,7 @@ GC_THRESHOLDS = (20_000, 50, 1000)
 #: one read or write of a request may take so long
 STUCK_PEER_S = 60.0
 #: what nobody wanted of a body is read in pieces of so many bytes, for so long; then the connection ends
-REST_AT_ONCE = 8192
+REST_AT_ONCE = 1024
 REST_WITHIN_S = 5.0
 #: sockets are told within so long of SIGTERM, and whatever still runs is cut after so long
 DRAIN_S = 4.0
