@@ -16,6 +16,8 @@ from api.door import MAX_BODY_BYTES
 from api.unreadable import answer_to_part
 
 BODY_WITHIN_S = 10.0
+#: after so many bytes others have a turn: each may be a chunk of its own, which all takes time
+AT_ONCE = 1024
 
 Environ = dict[str, Any]
 Application = Callable[..., Iterable[bytes]]
@@ -62,9 +64,14 @@ def _declared(environ: Environ) -> int:
 
 
 def _read(environ: Environ, size: int) -> bytes | None:
+    pieces: list[bytes] = []
     with gevent.Timeout(BODY_WITHIN_S, False):
-        body: bytes = environ["wsgi.input"].read(size)
-        return body
+        while size and (piece := environ["wsgi.input"].read(min(size, AT_ONCE))):
+            pieces.append(piece)
+            size -= len(piece)
+            if size:
+                gevent.sleep(0)
+        return b"".join(pieces)
     return None
 
 

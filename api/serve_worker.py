@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 GC_THRESHOLDS = (20_000, 50, 1000)
 #: one read or write of a request may take so long
 STUCK_PEER_S = 60.0
+#: what nobody wanted of a body is read in pieces of so many bytes, for so long; then the connection ends
+REST_AT_ONCE = 1024
+REST_WITHIN_S = 5.0
 #: sockets are told within so long of SIGTERM, and whatever still runs is cut after so long
 DRAIN_S = 4.0
 CUT_AFTER_S = 6.5
@@ -75,13 +78,14 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
         finally:
             self._idle.discard(client)
 
-    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Serve one request of a connection; a peer that stands still is cut, one that asks on and on takes turns."""
         self._idle.discard(sock)
         self._busy.add(sock)
         sock.settimeout(STUCK_PEER_S)
         try:
-            return super().handle_request(listener_name, req, sock, addr)
+            super().handle_request(listener_name, req, sock, addr)
+            _pass_over_body(req)
         except TimeoutError as error:
             raise ConnectionResetError(errno.ECONNRESET, "the peer stood still") from error
         finally:
@@ -106,6 +110,15 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
             _shutdown(self._idle, socket.SHUT_RD)
             gevent.sleep(LOOK_EVERY_S)
         _shutdown(self._busy, socket.SHUT_RDWR)
+
+
+def _pass_over_body(req: Any) -> None:
+    """Read on to the end of a body that was refused; gunicorn would, and gives way to nobody while more of it comes."""
+    with gevent.Timeout(REST_WITHIN_S, False):
+        while req.body.read(REST_AT_ONCE):
+            gevent.sleep(0)
+        return
+    raise StopIteration  # there is no next request to be found on this connection
 
 
 def _shutdown(clients: set[socket.socket], how: int) -> None:

@@ -3,6 +3,8 @@
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from email.parser import BytesParser
 
 import pytest
@@ -13,6 +15,7 @@ from cli.embedded_redis import EmbeddedRedis
 from tests import services
 from tests.api_server import ApiServer, api_server
 from tests.tokens import bearer
+from tests.waiting import wait_for
 
 HOST = b"Host: 127.0.0.1\r\n"
 UNREADABLE = {
@@ -74,6 +77,28 @@ def test_a_body_that_was_cut_off_is_not_acted_on(server: ApiServer) -> None:
     assert line.startswith("HTTP/1.1 400 ") and headers["Content-Type"] == "application/problem+json"
     assert json.loads(body)["code"] == "invalid_request"
     assert requests.get(path, headers=bearer(), timeout=10).json()["jobs"] == []
+
+
+def test_a_refused_body_without_end_keeps_nobody_waiting_and_is_cut(server: ApiServer) -> None:
+    head = b"POST /session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9%s\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port)) as loud, ThreadPoolExecutor(1) as pool:
+        loud.sendall(head % (b"0" * 15))
+        pouring = pool.submit(pour, loud)
+        try:
+            assert loud.recv(1000).startswith(b"HTTP/1.1 413 ")
+            for _ in range(10):
+                assert requests.get(server.url("/healthz"), timeout=15).status_code == 200
+            wait_for(pouring.done, timeout_s=60, what="the connection to be cut")
+        finally:
+            with suppress(OSError):
+                loud.shutdown(socket.SHUT_RDWR)
+
+
+def pour(loud: socket.socket) -> None:
+    """Send as fast as the other side takes it, until the connection ends."""
+    with suppress(OSError):
+        while True:
+            loud.sendall(b"x" * (1 << 20))
 
 
 def test_an_address_with_two_slashes_is_no_other(server: ApiServer) -> None:
