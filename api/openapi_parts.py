@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from api import queries
+from api.limits import SIGN_OUT
 from shared.domain.errors import ErrorCode as Code
 
 CHAPTERS = {
@@ -76,7 +77,9 @@ class Route:
         if not self.public:
             yield from (Code.UNAUTHENTICATED, Code.QUEUE_UNAVAILABLE)
         if self.method != "GET":
-            yield from (Code.CSRF_REFUSED, Code.RATE_LIMITED)
+            yield Code.CSRF_REFUSED
+            if (self.method, self.path) != SIGN_OUT:
+                yield Code.RATE_LIMITED
         if self.body is not None:
             yield from (Code.INVALID_REQUEST, Code.UNSUPPORTED_MEDIA_TYPE)
         if "{" in self.path:

@@ -175,11 +175,6 @@ def parse_generate(
     return request
 
 
-def check_against(params: GenerationParams, lists: ReportedLists | None) -> list[FieldFault]:
-    """Return a fault for each name no worker offers; none before a worker has reported."""
-    return _unavailable(params.model_dump(include={"sampler_name", "scheduler", "model"}), lists)
-
-
 def defaults(limits: RequestLimits) -> dict[str, object]:
     """Return what a request that names only a prompt asks for, without the prompt."""
     fields = request_model(limits).model_fields

@@ -9,7 +9,6 @@ from shared.domain.faults import MAX_NAME
 from shared.domain.params import (
     ReportedLists,
     RequestLimits,
-    check_against,
     defaults,
     parse_generate,
     presets,
@@ -192,8 +191,7 @@ def test_names_nobody_offers_are_refused() -> None:
 
 def test_a_default_nobody_asked_for_is_not_held_against_the_caller() -> None:
     lists = ReportedLists(schedulers=frozenset({"Karras"}))
-    request = parse_generate({"prompt": "x"}, LIMITS, lists)
-    assert [fault.field for fault in check_against(request.params, lists)] == ["scheduler"]
+    assert parse_generate({"prompt": "x"}, LIMITS, lists).params.scheduler == "Simple"
 
 
 def test_a_callback_elsewhere_is_refused_with_the_other_faults() -> None:
