@@ -70,7 +70,7 @@ class Settings(BaseModel):
 
     auth_mode: Annotated[Literal["local", "jwt"], Word] = "local"
     local_trust_network: bool = False
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(rules.bare_host)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     data_dir: Annotated[Path, AfterValidator(rules.whole_path)] = Path("./var")
     database_url: Annotated[Secret, AfterValidator(rules.postgres_url)] = None
