@@ -12,7 +12,7 @@ from beat.tasks import add_tasks
 from shared import logs, prefork, queues, unacknowledged
 from shared.settings import Settings
 
-settings = Settings.from_env()
+settings = prefork.settings_for("DATABASE_URL")
 
 WEBHOOKS_EVERY_S = 2.0
 RETENTION_EVERY_S = 600.0

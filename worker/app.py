@@ -13,12 +13,11 @@ from celery import Celery, bootsteps, signals
 from celery.apps.worker import safe_say
 
 from shared import logs, prefork, queues, unacknowledged
-from shared.settings import Settings
 from worker import stopping
 from worker.composition import of_this_process
 from worker.tasks import add_tasks
 
-settings = Settings.from_env()
+settings = prefork.settings_for("DATABASE_URL", "FORGE_URL")
 
 prefork.prepare()
 

@@ -7,8 +7,9 @@ from limits import parse_many
 
 from cli.up_folder import write_addresses
 from shared.redis_link import connect
+from shared.setting_faults import SettingsError
 from shared.setting_rules import RATE
-from shared.settings import ClientSettings, Settings, SettingsError
+from shared.settings import ClientSettings, Settings
 from shared.store.connected import driver_url
 
 
