@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from cli.doctor_findings import EndOfLook, Finding, Findings, advice, fault, ok
 from shared.store import Store, StoreUnavailable
-from shared.store.schema import pending_migrations
+from shared.store.schema import CannotMigrate, pending_migrations
 
 POSTGRES, MIGRATIONS, REDIS = "PostgreSQL", "migrations", "Redis"
 
@@ -31,7 +31,11 @@ def look_at_postgres(store: Store, database_url: str) -> Findings:
         raise EndOfLook from error
     took_s = time.monotonic() - began
     yield _clock(POSTGRES, now - time.time())
-    pending = pending_migrations(database_url)
+    try:
+        pending = pending_migrations(database_url)
+    except CannotMigrate as error:
+        yield fault(MIGRATIONS, str(error), "see docs/operations.md, Deploys")
+        raise EndOfLook from error
     if pending:
         yield fault(MIGRATIONS, f"{len(pending)} missing ({', '.join(pending)})", "run `forgeline migrate`")
         raise EndOfLook
