@@ -1,7 +1,7 @@
 """The Celery app of the clock: the schedule, and the maintenance worker that does it.
 
 Every duty is idempotent, so two beats or two maintenance workers are harmless. A message
-that nobody took before the next one is rung expires.
+that nobody took expires; when, is written by the beat's clock and read by the worker's.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ prefork.prepare()
 
 
 def _every(task: str, seconds: float) -> dict[str, object]:
-    return {"task": task, "schedule": seconds, "options": {"expires": max(1.0, seconds * 0.95)}}
+    return {"task": task, "schedule": seconds, "options": {"expires": seconds + queues.CLOCKS_APART_S}}
 
 
 def schedule(settings: Settings) -> dict[str, dict[str, object]]:

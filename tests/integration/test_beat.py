@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -13,9 +15,10 @@ from beat.rescue import expire_waiting_jobs, finish_overdue_cancels, rescue_orph
 from beat.stuck import cleanup_stuck_image_jobs
 from shared import redis_link
 from shared.domain.jobs import Job, Stage, Status
-from shared.queues import GPU_QUEUE
+from shared.queues import CLOCKS_APART_S, GPU_QUEUE
 from shared.store import Claimant, Store, StoreUnavailable
 from shared.store.connected import driver_url
+from shared.wakeups import sending_app
 from tests.builders import ADMIN, stored_job
 from tests.waiting import wait_for
 
@@ -199,3 +202,11 @@ def test_the_broker_holds_wake_ups_under_the_queues_name(duties: Duties, redis_u
     redis = redis_link.connect(redis_url)
     assert redis.llen(GPU_QUEUE) == duties.bell.unheard() == 1
     redis.close()
+
+
+def test_a_duty_reaches_a_maintenance_worker_whose_clock_is_ahead(duties: Duties, redis_url: str) -> None:
+    ahead = datetime.now(UTC) + timedelta(seconds=CLOCKS_APART_S)
+    for row in schedule(duties.settings.model_copy(update={"webhook_hosts": ("hooks.example.com",)})).values():
+        options = cast(dict[str, float], row["options"])
+        message = sending_app(redis_url).amqp.as_task_v2("id", str(row["task"]), **options)
+        assert datetime.fromisoformat(message.headers["expires"]) > ahead, row["task"]
