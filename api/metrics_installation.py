@@ -5,6 +5,7 @@ the number of jobs are made again only after twenty times as long as they took.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from math import inf
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -15,10 +16,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.duty_clock import DutyClock
 from shared.line_index import LineIndex
 from shared.live import LiveViews
+from shared.queues import RECONCILE_TASK, RESCUE_TASK
 from shared.store import Store, StoreUnavailable, WorkerState
 
 CIRCUIT_STATES = ("closed", "open", "half_open")
 LEAST_S, SHARE = 1.0, 20
+#: what the clock does in every installation: never done is an age too, for whoever is to be woken by it
+ALWAYS = (RESCUE_TASK, RECONCILE_TASK)
 
 Value = TypeVar("Value")
 
@@ -78,8 +82,10 @@ class Installation:
     def _clock(self) -> Iterator[Metric]:
         ages = self._duties.ages_s()
         if ages is not None:
-            names = {task.removeprefix("beat."): age for task, age in ages.items()}
-            yield _gauge("forgeline_duty_age_seconds", "Since a duty of the clock last ended well.", "duty", names)
+            told = dict.fromkeys(ALWAYS, inf) | ages
+            names = {task.removeprefix("beat."): age for task, age in told.items()}
+            text = "Since a duty of the clock last ended well; +Inf: it never did."
+            yield _gauge("forgeline_duty_age_seconds", text, "duty", names)
 
 
 class Measured(Generic[Value]):

@@ -21,7 +21,8 @@ from gunicorn.glogging import Logger
 
 from api.metrics_folder import counted_together
 from shared import logs
-from shared.settings import Settings, SettingsError
+from shared.setting_faults import SettingsError
+from shared.settings import Settings
 
 ChildExit = Callable[[Any, Any], None]
 
@@ -113,7 +114,7 @@ def most_connections() -> int:
 def main() -> int:
     """Serve until a signal; returns the exit code."""
     try:
-        settings = Settings.from_env()
+        settings = Settings.from_env().having("DATABASE_URL", "REDIS_URL")
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

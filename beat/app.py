@@ -1,7 +1,7 @@
 """The Celery app of the clock: the schedule, and the maintenance worker that does it.
 
 Every duty is idempotent, so two beats or two maintenance workers are harmless. A message
-that nobody took expires, so that a worker that was away has no heap of them to work off.
+that nobody took expires; when, is written by the beat's clock and read by the worker's.
 """
 
 from datetime import datetime, timedelta
@@ -13,12 +13,10 @@ from beat.tasks import add_tasks
 from shared import logs, prefork, queues, unacknowledged
 from shared.settings import Settings
 
-settings = Settings.from_env()
+settings = prefork.settings_for("DATABASE_URL")
 
 WEBHOOKS_EVERY_S = 2.0
 RETENTION_EVERY_S = 600.0
-#: an expiry is a time of day, and the clocks of beat's machine and of the worker's may differ
-CLOCKS_DIFFER_S = 60.0
 #: two, so that a long retention does not keep a dead worker's job waiting
 CONCURRENCY = 2
 
@@ -38,7 +36,7 @@ class Period(schedules.schedule):  # type: ignore[misc]  # Celery has no types
 
 
 def _every(task: str, seconds: float) -> dict[str, object]:
-    return {"task": task, "schedule": Period(seconds), "options": {"expires": max(CLOCKS_DIFFER_S, seconds)}}
+    return {"task": task, "schedule": Period(seconds), "options": {"expires": seconds + queues.CLOCKS_APART_S}}
 
 
 def schedule(settings: Settings) -> dict[str, dict[str, object]]:

@@ -19,11 +19,14 @@ FULL_BYTES, ALMOST_FULL_BYTES = 1 * 10**9, 5 * 10**9
 def look_at_disk(
     settings: Settings, free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
 ) -> Findings:
-    """Look at the room in DATA_DIR, and at the image store."""
-    folder = _existing(settings.data_dir)
-    yield _room(folder, free(folder))
-    if not os.access(folder, os.W_OK):
-        yield fault(DISK, f"{folder} cannot be written", "give it to the user that runs Forgeline")
+    """Look at the room in DATA_DIR and where the pictures go, and at the image store."""
+    data, pictures = _existing(settings.data_dir), _existing(_folder(settings.image_store) or settings.data_dir)
+    yield _room(data, free(data))
+    if pictures.stat().st_dev != data.stat().st_dev:
+        yield _room(pictures, free(pictures))
+    for folder in dict.fromkeys((data, pictures)):
+        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            yield fault(DISK, f"{folder} cannot be written", "give it to the user that runs Forgeline")
     yield _store(settings.image_store)
 
 
@@ -37,13 +40,18 @@ def _room(folder: Path, free_bytes: int) -> Finding:
 
 def _store(url: str) -> Finding:
     """Ask for a picture that cannot be there: the answer proves that the store answers."""
-    where = url if url.startswith("s3:") else unquote(urlsplit(url).path)
+    where = _folder(url) or url
     try:
         open_image_store(url).exists(f"flux_{secrets.token_hex(16)}.png")
     except OSError as error:
         mend = "mend IMAGE_STORE, the keys (AWS_…) and the bucket"
         return fault(IMAGES, f"{where} does not answer: {error}", mend)
     return ok(IMAGES, f"kept in {where}")
+
+
+def _folder(url: str) -> Path | None:
+    """Return the folder of an image store; None of one that is a bucket."""
+    return None if url.startswith("s3:") else Path(unquote(urlsplit(url).path))
 
 
 def _existing(folder: Path) -> Path:

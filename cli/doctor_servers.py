@@ -7,13 +7,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from cli.doctor_findings import EndOfLook, Finding, Findings, advice, fault, ok
+from shared.queues import CLOCKS_APART_S
 from shared.store import Store, StoreUnavailable
-from shared.store.schema import pending_migrations
+from shared.store.schema import CannotMigrate, pending_migrations
 
 POSTGRES, MIGRATIONS, REDIS = "PostgreSQL", "migrations", "Redis"
 
 #: clocks this far apart are worth a word; further apart, tokens and signed callbacks are refused
-SKEW_S, BAD_SKEW_S = 2.0, 30.0
+SKEW_S, BAD_SKEW_S = 2.0, CLOCKS_APART_S
 #: a command that takes longer than this makes every job wait
 SLOW_S = 0.05
 #: memory used, as a share of `maxmemory`
@@ -31,7 +32,11 @@ def look_at_postgres(store: Store, database_url: str) -> Findings:
         raise EndOfLook from error
     took_s = time.monotonic() - began
     yield _clock(POSTGRES, now - time.time())
-    pending = pending_migrations(database_url)
+    try:
+        pending = pending_migrations(database_url)
+    except CannotMigrate as error:
+        yield fault(MIGRATIONS, str(error), "see docs/operations.md, Deploys")
+        raise EndOfLook from error
     if pending:
         yield fault(MIGRATIONS, f"{len(pending)} missing ({', '.join(pending)})", "run `forgeline migrate`")
         raise EndOfLook

@@ -10,7 +10,7 @@ from io import TextIOWrapper
 
 import click
 
-from shared.settings import SettingsError
+from shared.setting_faults import SettingsError
 
 #: Each command: the module that holds it (a click command of the same name, `-` written `_`) and its one-line help.
 COMMANDS = {

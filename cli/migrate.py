@@ -16,6 +16,8 @@ def migrate() -> None:
         schema.migrate(settings.database_url)
     except StoreUnavailable as error:
         raise click.ClickException(f"the database cannot be reached: {error}") from error
+    except schema.CannotMigrate as error:
+        raise click.ClickException(f"the database cannot be migrated: {error}") from error
 
 
 def must_migrate(database_url: str) -> bool:

@@ -21,7 +21,10 @@ def refusal(host: str, port: int) -> str | None:
     """Tell why a server cannot listen there; None when it can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        socket.getaddrinfo(host, port)  # create_server tells a wrong name by a number that is no errno
         socket.create_server((host, port), family=family).close()
+    except socket.gaierror as error:
+        return error.strerror
     except OSError as error:
         return os.strerror(error.errno) if error.errno else str(error)
     return None

@@ -58,7 +58,8 @@ def _forge(url: str) -> str:
 def _check_place(settings: Settings) -> None:
     why = refusal(settings.host, settings.port)
     if why:
-        raise UpError(f"cannot listen on {settings.host}, port {settings.port} ({why}): set PORT to a free one")
+        where = f"{settings.host}, port {settings.port}"
+        raise UpError(f"cannot listen on {where} ({why}): mend HOST, or set PORT to a free one")
 
 
 class Up:

@@ -27,6 +27,9 @@ WEBHOOKS_TASK = "beat.webhooks"
 #: seconds after which the broker hands an unacknowledged message out again
 VISIBILITY_S = 900
 
+#: the clocks of two hosts may be so many seconds apart; past that `forgeline doctor` calls it a fault
+CLOCKS_APART_S = 30.0
+
 TRANSPORT: dict[str, Any] = {
     "visibility_timeout": VISIBILITY_S,
     "unacked_restore_interval": 10,

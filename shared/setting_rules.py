@@ -13,6 +13,15 @@ from pydantic_core import PydanticCustomError
 #: `120/minute`, `10 per 5 seconds`, several of them separated: what the `limits` library reads.
 RATE = re.compile(r"[1-9]\d*\s*(?:/|per)\s*\d*\s*(?:second|minute|hour|day|month|year)s?", re.IGNORECASE)
 
+#: The addresses that every one of their readers takes alike: SQLAlchemy, libpq, redis-py, kombu, Flower.
+_LOGIN, _PLACE = r"(?:[^/@?#\[\]]*@)?", r"(?:\[[^\]\s]+\]|[^/@:,?#\[\]\s]+)(?::\d{1,5})?"
+POSTGRES = re.compile(rf"(?:postgres|postgresql|postgresql\+psycopg2)://{_LOGIN}(?:{_PLACE})?(?:/[^?#]*)?(?:\?.*)?")
+REDIS = re.compile(rf"rediss?://{_LOGIN}(?:{_PLACE})?(?:/\d*)?(?:\?.*)?")
+SENTINEL = re.compile(rf"sentinel://{_LOGIN}{_PLACE}(?:,{_PLACE})*/[^/?#]+(?:/\d*)?")
+ENCODED = " (what a password has of / @ ? # [ ] is written %2F %40 %3F %23 %5B %5D)"
+#: Python's own names of them, as Celery's documentation has them, are not known to redis-py.
+CERTIFICATE_CHECK = re.compile(r"ssl_cert_reqs=(?!(?:required|optional|none)(?:&|$))")
+
 
 def refuse(why: str) -> PydanticCustomError:
     """A fault whose whole text is `why`."""
@@ -39,7 +48,7 @@ def whole_path(path: Path) -> Path:
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine can reach `host`."""
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
@@ -52,7 +61,7 @@ def listening_host(host: str) -> str:
 def web_url(url: str) -> str:
     """An http(s) address without its trailing slash."""
     parts = _split(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", url) or not _has_a_port(url):
         raise refuse("not an http:// or https:// address")
     return url.rstrip("/")
 
@@ -73,15 +82,19 @@ def origin(url: str) -> str:
 
 def postgres_url(url: str | None) -> str | None:
     """An address of a PostgreSQL database."""
-    if url is not None and _split(url).scheme not in ("postgresql", "postgres", "postgresql+psycopg2"):
-        raise refuse("not a postgresql:// address")
+    if url is not None and not (POSTGRES.fullmatch(url) and _has_a_port(url)):
+        raise refuse(f"not a postgresql://user:password@host:port/database address{ENCODED}")
     return url
 
 
 def redis_url(url: str | None) -> str | None:
     """An address of a Redis, with TLS or through Sentinel."""
-    if url is not None and not url.startswith(("redis://", "rediss://", "sentinel://")):
-        raise refuse("not a redis://, rediss:// or sentinel:// address")
+    if url is None or SENTINEL.fullmatch(url):
+        return url
+    if not (REDIS.fullmatch(url) and _has_a_port(url)):
+        raise refuse(f"neither redis(s)://user:password@host:port/number nor sentinel://host:port,…/MASTER{ENCODED}")
+    if CERTIFICATE_CHECK.search(url):
+        raise refuse("ssl_cert_reqs is none of required, optional, none")
     return url
 
 
@@ -134,6 +147,14 @@ def rate_limit(text: str) -> str:
     if not all(RATE.fullmatch(part.strip()) for part in re.split("[,;|]", text)):
         raise refuse("not a rate such as 120/minute")
     return text
+
+
+def _has_a_port(url: str) -> bool:
+    """Tell whether the address names a port that there is, or leaves it out."""
+    try:
+        return _split(url).port != 0
+    except ValueError:
+        return False
 
 
 def _split(url: str) -> SplitResult:

@@ -7,9 +7,9 @@ is an unset one. Every fault is named at once, never the value of a secret.
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -17,6 +17,7 @@ from pydantic import ValidationInfo as Info
 from pydantic_core import ErrorDetails
 
 from shared import setting_rules as rules
+from shared.setting_faults import Fault, SettingsError
 from shared.setting_rules import (
     CallableHosts,
     Hosts,
@@ -37,26 +38,12 @@ from shared.setting_rules import (
 RUNNING_FILE = "env"
 RUNNING_NAMES = ("DATABASE_URL", "REDIS_URL", "FORGE_URL")
 
+NOBODY_SET_IT = "not set, and no `forgeline up` runs on this DATA_DIR"
+
 #: Past it an unfinished job of one user is refused; in local mode only when the operator asks for it.
 DEFAULT_JOBS_PER_USER = 20
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class Fault(NamedTuple):
-    """One wrong setting: its name and what is wrong with it."""
-
-    name: str
-    message: str
-
-
-class SettingsError(ValueError):
-    """The settings are wrong; `faults` names every one of them."""
-
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
-        lines = "\n".join(f"  {fault.name}: {fault.message}" for fault in self.faults)
-        super().__init__(f"wrong settings:\n{lines}")
 
 
 class Settings(BaseModel):
@@ -141,6 +128,13 @@ class Settings(BaseModel):
         running = _running(settings.data_dir) if while_up else {}
         missing = {name: value for name, value in running.items() if name not in given}
         return _checked(cls, given | missing) if missing else settings
+
+    def having(self, *addresses: str) -> Self:
+        """Return these settings if every address named is set; raises SettingsError."""
+        missing = [name for name in addresses if getattr(self, name.lower()) is None]
+        if missing:
+            raise SettingsError(Fault(name, NOBODY_SET_IT) for name in missing)
+        return self
 
     @property
     def running_file(self) -> Path:

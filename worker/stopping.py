@@ -1,6 +1,7 @@
 """Whether this worker is asked to stop, and until when its running job may go on.
 
     SIGTERM, Ctrl-C to the parent   no new job; the running one may go on for the grace time
+    `celery control shutdown`       the same
     SIGQUIT, a second Ctrl-C        the running job is given back at once
     SIGTERM to the child alone      (Flower's "terminate") its job is given back, a new child starts
 

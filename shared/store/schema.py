@@ -6,12 +6,20 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from alembic.script.revision import ResolutionError
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from shared.store.connected import AWAY, StoreUnavailable, driver_url
 
 #: any constant: two processes that migrate at once take turns
 MIGRATION_LOCK = 0x464F5247
+
+NEWER = "a newer version of Forgeline made it what it is (revision {}): start that version, or restore a backup"
+
+
+class CannotMigrate(RuntimeError):
+    """The database answers, but this version cannot bring it to its own schema; the text says why."""
 
 
 def _config() -> Config:
@@ -24,13 +32,14 @@ def _config() -> Config:
 def migrate(database_url: str) -> None:
     """Run every migration that `database_url` has not seen; waits for another that migrates.
 
-    Raises StoreUnavailable, with the database's own first line, when the database is away.
+    Raises, with the database's own first line, StoreUnavailable when it is away, and CannotMigrate.
     """
     engine = create_engine(driver_url(database_url))
     try:
         with engine.connect() as connection:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
             connection.commit()
+            _lacking(connection)
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -38,19 +47,31 @@ def migrate(database_url: str) -> None:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
             connection.commit()
     except AWAY as error:
-        raise StoreUnavailable(str(getattr(error, "orig", None) or error).partition("\n")[0]) from error
+        raise StoreUnavailable(_first_line(error)) from error
+    except DBAPIError as error:
+        raise CannotMigrate(_first_line(error)) from error
     finally:
         engine.dispose()
 
 
 def pending_migrations(database_url: str) -> list[str]:
-    """Return the revisions that `database_url` still lacks, oldest first."""
+    """Return the revisions that `database_url` still lacks, oldest first; raises CannotMigrate if it is ahead of us."""
     engine = create_engine(driver_url(database_url))
     try:
         with engine.connect() as connection:
-            seen = MigrationContext.configure(connection).get_current_revision()
-        scripts = ScriptDirectory.from_config(_config())
-        found = scripts.iterate_revisions("head", seen or "base")
-        return [script.revision for script in found][::-1]
+            return _lacking(connection)
     finally:
         engine.dispose()
+
+
+def _lacking(connection: Connection) -> list[str]:
+    seen = MigrationContext.configure(connection).get_current_revision()
+    try:
+        found = ScriptDirectory.from_config(_config()).iterate_revisions("head", seen or "base")
+        return [script.revision for script in found][::-1]
+    except ResolutionError as error:
+        raise CannotMigrate(NEWER.format(seen)) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).partition("\n")[0]

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 
 import pytest
+from celery import Celery
 
 from shared.domain.jobs import Status
 from tests.api_server import asking
@@ -14,14 +16,13 @@ from tests.waiting import wait_for
 LEAVES_S = 8.0
 
 
-@pytest.mark.parametrize("group", [False, True])
-def test_a_stopped_worker_finishes_its_job_and_leaves_the_line_to_the_next(stack: Stack, group: bool) -> None:
+@pytest.mark.parametrize("how", ["signal", "signal to the group", "celery control shutdown"])
+def test_a_stopped_worker_finishes_its_job_and_leaves_the_line_to_the_next(stack: Stack, how: str) -> None:
     stack.forge.settings(job_seconds=3)
     running, *waiting = stack.submit_many(3)
     stack.running(running)
     worker = stack.parts["gpu1"]
-    send = worker.signal_group if group else worker.signal
-    send(signal.SIGTERM)
+    told_to_stop(stack, how)
     assert worker.wait() == 0
     assert (stack.job(running).status, stack.job(running).attempt) == (Status.COMPLETE, 1)
     assert {stack.job(job_id).attempt for job_id in waiting} == {0}
@@ -56,6 +57,17 @@ def test_a_child_that_is_told_to_end_gives_its_job_back_and_is_replaced(stack: S
         given_back(stack, child.pid, signal.SIGTERM)
     child.wait(10)
     run_again(stack)
+
+
+def told_to_stop(stack: Stack, how: str) -> None:
+    """Stop the worker in one of the ways an operator has; `control shutdown` is also what Flower's button sends."""
+    if how == "signal":
+        stack.parts["gpu1"].signal(signal.SIGTERM)
+    elif how == "signal to the group":
+        stack.parts["gpu1"].signal_group(signal.SIGTERM)
+    else:
+        operator = Celery(broker=stack.redis.url, set_as_current=False)
+        operator.control.shutdown(destination=[f"gpu1@{socket.gethostname()}"])
 
 
 def given_back(stack: Stack, pid: int, *signals: int) -> None:

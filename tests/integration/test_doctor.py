@@ -23,6 +23,8 @@ from shared.store.schema import migrate
 from tests.builders import ALICE, stored_job
 from tests.patient import Patient, canned_forge
 
+OTHER_DISKS = (Path("/dev/shm"), Path("/run"))
+
 
 @pytest.fixture
 def patient(store: Store, database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Patient]:
@@ -185,6 +187,26 @@ def test_callbacks_nobody_sends_any_more_are_advice(patient: Patient) -> None:
 def test_a_disk_that_fills_up_is_told_in_time(tmp_path: Path, free: int, level: Level) -> None:
     settings = Settings.from_env({"DATA_DIR": str(tmp_path)}, while_up=False)
     assert next(look_at_disk(settings, lambda _path: free)).level is level
+
+
+def test_a_folder_of_pictures_apart_is_looked_at_too(tmp_path: Path) -> None:
+    apart = tmp_path / "apart"
+    apart.write_text("a file, where the folder should be")
+    store = (apart / "pictures").as_uri()
+    settings = Settings.from_env({"DATA_DIR": str(tmp_path), "IMAGE_STORE": store}, while_up=False)
+    (found,) = wrong(list(look_at_disk(settings)))
+    assert found[:2] == ("disk", f"{apart} cannot be written")
+
+
+def test_the_room_on_a_disk_of_pictures_alone_is_told(tmp_path: Path) -> None:
+    elsewhere = next(
+        (disk for disk in OTHER_DISKS if disk.is_dir() and disk.stat().st_dev != tmp_path.stat().st_dev), None
+    )
+    if elsewhere is None:
+        pytest.skip("everything is on one disk here")
+    settings = Settings.from_env({"DATA_DIR": str(tmp_path), "IMAGE_STORE": elsewhere.as_uri()}, while_up=False)
+    found = list(look_at_disk(settings, lambda path: 0 if path == elsewhere else 10**12))
+    assert [one.text for one in found if one.level is Level.FAULT] == [f"0.0 GB free under {elsewhere}"]
 
 
 def test_an_image_store_that_does_not_answer_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

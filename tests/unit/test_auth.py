@@ -11,7 +11,8 @@ from api.auth import Authenticator, is_public
 from shared.domain.errors import ForgelineError
 from shared.domain.identity import LOCAL_IDENTITY
 from shared.public_key import read_public_key
-from shared.settings import Settings, SettingsError
+from shared.setting_faults import SettingsError
+from shared.settings import Settings
 from tests import tokens
 from tests.door_app import door_app, jwt_settings
 

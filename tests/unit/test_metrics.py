@@ -1,6 +1,7 @@
 """/metrics: what is counted, who may read it, and what it says while a part is away."""
 
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from api.app import create_app
 from shared.domain.failures import FailureKind
 from shared.duty_clock import DutyClock
 from shared.queues import RESCUE_TASK
+from shared.redis_keys import DUTIES
 from shared.redis_link import connect
 from shared.settings import Settings
 from shared.store import Claimant, Store, WorkerState
@@ -184,6 +186,13 @@ def test_a_request_is_logged_once_with_its_id_and_probes_are_quiet(client: Flask
 def test_the_clocks_duties_have_an_age(client: FlaskClient, redis_url: str) -> None:
     DutyClock(connect(redis_url)).done(RESCUE_TASK)
     assert 0 <= value(read(client), "forgeline_duty_age_seconds", duty="rescue") < 30
+
+
+def test_a_duty_that_was_never_done_is_old_enough_for_an_alert(client: FlaskClient, redis_url: str) -> None:
+    connect(redis_url).delete(DUTIES)
+    found = read(client)
+    for duty in ("rescue", "reconcile"):
+        assert value(found, "forgeline_duty_age_seconds", duty=duty) == inf
 
 
 def test_a_part_that_is_away_is_told_and_the_rest_still_answers(settings: dict[str, str], worker: Figures) -> None:

@@ -6,8 +6,11 @@ import pytest
 from limits import parse_many
 
 from cli.up_folder import write_addresses
+from shared.redis_link import connect
+from shared.setting_faults import SettingsError
 from shared.setting_rules import RATE
-from shared.settings import ClientSettings, Settings, SettingsError
+from shared.settings import ClientSettings, Settings
+from shared.store.connected import driver_url
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +104,77 @@ def test_the_cap_of_a_user_applies_in_local_mode_only_if_set() -> None:
     assert Settings.from_env({}).max_jobs_per_user is None
     assert Settings.from_env({"MAX_JOBS_PER_USER": "3"}).max_jobs_per_user == 3
     assert Settings.from_env({"AUTH_MODE": "jwt", "JWT_SECRET": "s" * 32}).max_jobs_per_user == 20
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:/db",
+        "postgresql://h:port/d",
+        "postgresql://h:65536/d",
+        "postgresql://h1:5432,h2:5432/d",
+        "postgresql://u:hunter#2@h/d",
+        "postgresql://u:hunter/2@h/d",
+        "postgresql://u:hunter@2@h/d",
+    ],
+)
+def test_an_address_of_postgresql_that_its_readers_take_otherwise_is_refused(url: str) -> None:
+    assert faults(DATABASE_URL=url) == ["DATABASE_URL"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h:port/0",
+        "redis://h/first",
+        "redis://:hunter#2@h/0",
+        "redis://:hunter/2@h/0",
+        "rediss://h/0?ssl_cert_reqs=CERT_REQUIRED",
+        "sentinel://h:26379",
+        "sentinel://h:26379/m/first",
+        "sentinel://h:port/m",
+    ],
+)
+def test_an_address_of_redis_that_its_readers_take_otherwise_is_refused(url: str) -> None:
+    assert faults(REDIS_URL=url) == ["REDIS_URL"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://h/d",
+        "postgresql+psycopg2://u@h/d",
+        "postgresql://u:p%40%2F%23@[::1]:5432/d?sslmode=verify-full&sslrootcert=/etc/ssl/pg.pem",
+        "postgresql:///d?host=/var/run/postgresql",
+    ],
+)
+def test_an_address_of_postgresql_may_have_every_part(url: str) -> None:
+    assert Settings.from_env({"DATABASE_URL": url}).database_url == url
+    assert driver_url(url).render_as_string(hide_password=False)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "redis://:p%2F@[::1]:6379/",
+        "rediss://u:p@h:6380/0?ssl_cert_reqs=required&ssl_ca_certs=/etc/ssl/redis.pem",
+        "sentinel://:p%40@s1:26379,s2,[::1]:26379/main/1",
+    ],
+)
+def test_an_address_of_redis_may_have_every_part(url: str) -> None:
+    assert Settings.from_env({"REDIS_URL": url}).redis_url == url
+    assert connect(url)
+
+
+@pytest.mark.parametrize("url", ["http://forge:port", "http://forge:65536", "http://a forge:7860"])
+def test_an_address_of_a_forge_that_cannot_be_asked_is_refused(url: str) -> None:
+    assert faults(FORGE_URL=url) == ["FORGE_URL"]
+
+
+def test_a_host_may_stand_in_the_brackets_it_has_in_an_address() -> None:
+    settings = Settings.from_env({"HOST": "[::1]"})
+    assert (settings.host, settings.url) == ("::1", "http://[::1]:8000")
 
 
 @pytest.mark.parametrize(

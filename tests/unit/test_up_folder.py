@@ -32,3 +32,9 @@ def test_a_write_that_is_cut_off_leaves_the_old_note(tmp_path: Path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         kept_port(tmp_path / "redis")
     assert (tmp_path / "redis.port").read_text() == str(port)
+
+
+def test_a_host_without_an_address_is_told_in_words() -> None:
+    why = refusal("no.such.host.invalid", 8000)
+    assert why
+    assert "Unknown error" not in why
