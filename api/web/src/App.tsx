@@ -1,6 +1,6 @@
 /** The page: what is shown to whom, and what runs as long as it is open. */
 import { domMin, LazyMotion, MotionConfig } from 'framer-motion';
-import { useEffect, useState } from 'react';
+import { type MouseEvent, useEffect, useState } from 'react';
 import { followAddress } from './actions/conversations';
 import { begin } from './actions/session';
 import { Announcer } from './components/Announcer';
@@ -18,6 +18,7 @@ import { useWords } from './i18n';
 import { startAnnouncing } from './presence/announcements';
 import { startTab } from './presence/tab';
 import { useChatStore } from './stores/chatStore';
+import { focusPrompt } from './stores/composerStore';
 import { useConnectionStore } from './stores/connectionStore';
 import { keepJobsCached } from './stores/jobsCache';
 import { useSessionStore } from './stores/sessionStore';
@@ -41,9 +42,13 @@ function Studio() {
   const { t } = useWords();
   const [menuOpen, setMenuOpen] = useState(false);
   const close = (): void => setMenuOpen(false);
+  const skip = (event: MouseEvent): void => {
+    event.preventDefault();
+    focusPrompt();
+  };
   return (
     <div className="studio" data-menu={menuOpen}>
-      <a className="skip" href="#prompt" onClick={focusPrompt}>
+      <a className="skip" href="#prompt" onClick={skip}>
         {t.skipToComposer}
       </a>
       <Header onMenu={() => setMenuOpen(!menuOpen)} menuOpen={menuOpen} />
@@ -108,9 +113,4 @@ function usePageLife(): void {
     };
   }, []);
   useEffect(() => (user === undefined ? undefined : keepJobsCached(user)), [user]);
-}
-
-function focusPrompt(event: { preventDefault: () => void }): void {
-  event.preventDefault();
-  document.querySelector<HTMLTextAreaElement>('#prompt')?.focus();
 }

@@ -9,6 +9,7 @@ import { deleteConversation, getConversations, getMessages } from '../api/routes
 import type { Job } from '../api/types';
 import { openConversationId, useChatStore, type View } from '../stores/chatStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
+import { complain } from './complain';
 import { admitMessages } from './overtaking';
 
 const REFRESH_AFTER_MS = 150;
@@ -72,8 +73,12 @@ export async function loadConversations(): Promise<void> {
 export async function loadMoreConversations(): Promise<void> {
   const { nextCursor, addConversations } = useChatStore.getState();
   if (!nextCursor) return;
-  const page = await getConversations(nextCursor);
-  addConversations(page.conversations, page.next_cursor);
+  try {
+    const page = await getConversations(nextCursor);
+    addConversations(page.conversations, page.next_cursor);
+  } catch (error) {
+    complain(error);
+  }
 }
 
 /** Choose the newest conversation while nobody has chosen, and read what is open but not read. */
@@ -109,7 +114,11 @@ export async function loadOlderMessages(id: string): Promise<void> {
   const chat = useChatStore.getState();
   const before = chat.read[id]?.from;
   if (before === undefined) return;
-  chat.addPage(id, await getMessages(id, before), before);
+  try {
+    chat.addPage(id, await getMessages(id, before), before);
+  } catch (error) {
+    complain(error);
+  }
 }
 
 /** After a reconnect: the open conversation and the list may have moved on. */
@@ -118,13 +127,22 @@ export async function refreshOpen(): Promise<void> {
   await Promise.all([loadConversations(), id === null ? undefined : loadMessages(id)]);
 }
 
-export async function removeConversation(id: string): Promise<void> {
-  await deleteConversation(id);
+/** Returns whether it is gone; another page may have deleted it before. */
+export async function removeConversation(id: string): Promise<boolean> {
+  try {
+    await deleteConversation(id);
+  } catch (error) {
+    if (asApiError(error).code !== 'not_found') {
+      complain(error);
+      return false;
+    }
+  }
   const chat = useChatStore.getState();
   const jobs = Object.values(useImageJobsStore.getState().jobs).filter((live) => live.job.conversation_id === id);
   useImageJobsStore.getState().remove(jobs.map((live) => live.job.job_id));
   chat.forgetConversation(id);
   if (openConversationId(chat) === id) openNew();
+  return true;
 }
 
 /** Jobs appeared that no message of ours shows: another tab, or another client, submitted them. */

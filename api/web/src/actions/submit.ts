@@ -11,7 +11,7 @@ import type { GenerateRequest, GenerationParams, Job } from '../api/types';
 import { currentWords } from '../i18n';
 import type { Home, PendingTurn } from '../stores/chatLogic';
 import { openConversationId, useChatStore } from '../stores/chatStore';
-import { type Settings, useComposerStore } from '../stores/composerStore';
+import { focusPrompt, type Settings, useComposerStore } from '../stores/composerStore';
 import { useSessionStore } from '../stores/sessionStore';
 import { noticeNewJobs, openConversation } from './conversations';
 import { takeJobs, takeOvertaking } from './intake';
@@ -47,13 +47,13 @@ export async function resend(turn: PendingTurn): Promise<void> {
   await sendInOrder(turn);
 }
 
-/** Bring a job's prompt and settings back into the composer. */
-export function reuse(job: Job, withSeed: boolean): void {
-  const { seed, ...rest } = requestable(job.params);
+/** Bring a job's prompt and settings back into the composer; what the job does not name is as it was for the job. */
+export function reuse(job: Job): void {
   const composer = useComposerStore.getState();
   composer.setDraft(job.prompt);
-  composer.setSettings({ ...rest, seed: withSeed ? seed : undefined });
-  document.querySelector<HTMLTextAreaElement>('#prompt')?.focus();
+  composer.resetSettings();
+  composer.setSettings(requestable(job.params));
+  focusPrompt();
 }
 
 /** Somebody left: the next person waits for none of their answers. */

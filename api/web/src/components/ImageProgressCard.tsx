@@ -11,9 +11,10 @@ import { useChatStore } from '../stores/chatStore';
 import { hasNews, useConnectionStore } from '../stores/connectionStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob } from '../stores/liveJobs';
+import { isTerminal } from '../stores/mergeJob';
 import { calculateQueuePosition, FRESH_MS, type QueuePlaceShown } from '../stores/queuePosition';
 import { useNow } from '../hooks/useNow';
-import { cardPhase, cardStatus, isWorking, statusLine } from './cardView';
+import { cardPhase, cardStatus, statusLine } from './cardView';
 import { CancelledCard, FailedCard, NoteCard } from './EndedCards';
 import { ImageResult } from './ImageResult';
 import { KeptFocus } from './KeptFocus';
@@ -37,9 +38,8 @@ export const ImageProgressCard = memo(function ImageProgressCard({ message }: { 
 
 function JobCard({ job, live, wasLive }: { job: Job; live: LiveJob; wasLive: boolean }) {
   const { t } = useWords();
-  const queue = useImageJobsStore((state) => state.queue);
-  const phase = cardPhase(job, live.cancelling, queue);
-  if (isWorking(phase)) return <WorkingCard live={live} />;
+  if (!isTerminal(job.status)) return <WorkingCard live={live} />;
+  const phase = cardPhase(job, false, null);
   if (phase === 'failed') return <FailedCard job={job} fresh={wasLive} />;
   if (phase === 'cancelled') return <CancelledCard job={job} />;
   if (phase === 'expired') return <NoteCard icon="picture">{t.imageExpired}</NoteCard>;

@@ -64,10 +64,6 @@ export function statusLine({ percent: write }: Words, { phase, label, place, per
   return dotted([label, place, shown]);
 }
 
-export function isWorking(phase: CardPhase): boolean {
-  return ['queued', 'held', 'paused', 'starting', 'drawing', 'finishing', 'cancelling'].includes(phase);
-}
-
 function waitingPhase(job: Job, queue: QueueState | null): CardPhase {
   if (queue ? queue.held : job.stage === 'held') return 'held';
   return queue?.paused ? 'paused' : 'queued';

@@ -55,6 +55,11 @@ export const useComposerStore = create<Store>()((set) => ({
   },
 }));
 
+/** To where a prompt is typed. */
+export function focusPrompt(): void {
+  document.querySelector<HTMLElement>('#prompt')?.focus();
+}
+
 /** The settings as a request names them: only what differs from nothing at all. */
 function kept(settings: Settings): Settings {
   const chosen = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as Settings;
