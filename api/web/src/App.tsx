@@ -3,6 +3,7 @@ import { domMin, LazyMotion, MotionConfig } from 'framer-motion';
 import { type MouseEvent, useEffect, useState } from 'react';
 import { followAddress } from './actions/conversations';
 import { begin } from './actions/session';
+import { keepUnanswered } from './actions/submit';
 import { Announcer } from './components/Announcer';
 import { Banner } from './components/Banner';
 import { Composer } from './components/Composer';
@@ -41,7 +42,11 @@ export function App() {
 function Studio() {
   const { t } = useWords();
   const [menuOpen, setMenuOpen] = useState(false);
-  const close = (): void => setMenuOpen(false);
+  // the drawer takes the focus with it; where there is none its button cannot be focused either
+  const close = (): void => {
+    setMenuOpen(false);
+    document.querySelector<HTMLElement>('.menu-button')?.focus();
+  };
   const skip = (event: MouseEvent): void => {
     event.preventDefault();
     focusPrompt();
@@ -104,7 +109,7 @@ function usePageLife(): void {
     const setOnline = (): void => useConnectionStore.getState().setOnline(navigator.onLine);
     addEventListener('online', setOnline);
     addEventListener('offline', setOnline);
-    const stops = [followAddress(), startAnnouncing(), startTab()];
+    const stops = [followAddress(), startAnnouncing(), startTab(), keepUnanswered()];
     void begin();
     return () => {
       removeEventListener('online', setOnline);

@@ -7,6 +7,7 @@
 import { asApiError } from '../api/client';
 import { deleteConversation, getConversations, getMessages } from '../api/routes';
 import type { Job } from '../api/types';
+import { attempt } from '../stores/attempt';
 import { openConversationId, useChatStore, type View } from '../stores/chatStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import { complain } from './complain';
@@ -17,17 +18,9 @@ const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
 export function viewOfAddress(): View {
   if (location.hash === '#new') return { kind: 'new' };
-  const id = decoded(/^#c=(.+)$/.exec(location.hash)?.[1] ?? '');
+  // empty when somebody typed what is no address
+  const id = attempt(() => decodeURIComponent(/^#c=(.+)$/.exec(location.hash)?.[1] ?? ''));
   return id ? { kind: 'conversation', id } : { kind: 'auto' };
-}
-
-/** Empty when somebody typed what is no address. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return '';
-  }
 }
 
 /** The address of who leaves is not the next one's. */
@@ -106,6 +99,7 @@ export async function loadMessages(id: string): Promise<void> {
     chat.setLoading(id, 'loaded');
   } catch (error) {
     const missing = asApiError(error).code === 'not_found';
+    if (missing) chat.forgetConversation(id);
     if (missing || first) chat.setLoading(id, missing ? 'missing' : 'failed');
   }
 }

@@ -14,7 +14,7 @@ import type { LiveJob } from '../stores/liveJobs';
 import { isTerminal } from '../stores/mergeJob';
 import { calculateQueuePosition, FRESH_MS, type QueuePlaceShown } from '../stores/queuePosition';
 import { useNow } from '../hooks/useNow';
-import { cardPhase, cardStatus, statusLine } from './cardView';
+import { cardStatus, statusLine } from './cardView';
 import { CancelledCard, FailedCard, NoteCard } from './EndedCards';
 import { ImageResult } from './ImageResult';
 import { KeptFocus } from './KeptFocus';
@@ -39,10 +39,9 @@ export const ImageProgressCard = memo(function ImageProgressCard({ message }: { 
 function JobCard({ job, live, wasLive }: { job: Job; live: LiveJob; wasLive: boolean }) {
   const { t } = useWords();
   if (!isTerminal(job.status)) return <WorkingCard live={live} />;
-  const phase = cardPhase(job, false, null);
-  if (phase === 'failed') return <FailedCard job={job} fresh={wasLive} />;
-  if (phase === 'cancelled') return <CancelledCard job={job} />;
-  if (phase === 'expired') return <NoteCard icon="picture">{t.imageExpired}</NoteCard>;
+  if (job.status === 'error') return <FailedCard job={job} fresh={wasLive} />;
+  if (job.status === 'cancelled') return <CancelledCard job={job} />;
+  if (job.image_expired || !job.image_url) return <NoteCard icon="picture">{t.imageExpired}</NoteCard>;
   return <ImageResult job={job} />;
 }
 
