@@ -119,8 +119,9 @@ def test_a_session_that_ends_keeps_everything_and_starts_no_storm(studio: Studio
     expect(studio.picture(LIGHTHOUSE)).to_be_visible()
     expect(studio.composer).to_have_value(FOREST)
     expect(studio.button("Create picture")).to_be_disabled()
-    expect(studio.button("Sign in")).to_be_focused()
-    studio.page.keyboard.press("Enter")
+    studio.page.keyboard.type(" at night")
+    expect(studio.composer).to_have_value(f"{FOREST} at night")
+    studio.button("Sign in").click()
     studio.page.get_by_label("Access token").fill("bad")
     studio.page.keyboard.press("Enter")
     expect(studio.page.get_by_text("This token was not accepted")).to_be_visible()
@@ -131,6 +132,16 @@ def test_a_session_that_ends_keeps_everything_and_starts_no_storm(studio: Studio
     studio.composer.press("Enter")
     studio.page.clock.run_for(500)
     expect(studio.bars).to_have_count(1)
+
+
+def test_who_types_nothing_is_taken_to_the_way_back_in(studio: Studio) -> None:
+    studio.finished(LIGHTHOUSE)
+    studio.open()
+    studio.server.trouble.signed_out = True
+    studio.server.close_sockets(4401)
+    expect(studio.button("Sign in")).to_be_focused()
+    studio.page.keyboard.press("Enter")
+    expect(studio.page.get_by_label("Access token")).to_be_focused()
 
 
 def test_a_refused_request_ends_the_session_too(studio: Studio) -> None:

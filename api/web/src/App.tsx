@@ -1,8 +1,9 @@
 /** The page: what is shown to whom, and what runs as long as it is open. */
 import { domMin, LazyMotion, MotionConfig } from 'framer-motion';
-import { useEffect, useState } from 'react';
+import { type MouseEvent, useEffect, useState } from 'react';
 import { followAddress } from './actions/conversations';
 import { begin } from './actions/session';
+import { keepUnanswered } from './actions/submit';
 import { Announcer } from './components/Announcer';
 import { Banner } from './components/Banner';
 import { Composer } from './components/Composer';
@@ -18,6 +19,7 @@ import { useWords } from './i18n';
 import { startAnnouncing } from './presence/announcements';
 import { startTab } from './presence/tab';
 import { useChatStore } from './stores/chatStore';
+import { focusPrompt } from './stores/composerStore';
 import { useConnectionStore } from './stores/connectionStore';
 import { keepJobsCached } from './stores/jobsCache';
 import { useSessionStore } from './stores/sessionStore';
@@ -40,10 +42,18 @@ export function App() {
 function Studio() {
   const { t } = useWords();
   const [menuOpen, setMenuOpen] = useState(false);
-  const close = (): void => setMenuOpen(false);
+  // the drawer takes the focus with it; where there is none its button cannot be focused either
+  const close = (): void => {
+    setMenuOpen(false);
+    document.querySelector<HTMLElement>('.menu-button')?.focus();
+  };
+  const skip = (event: MouseEvent): void => {
+    event.preventDefault();
+    focusPrompt();
+  };
   return (
     <div className="studio" data-menu={menuOpen}>
-      <a className="skip" href="#prompt" onClick={focusPrompt}>
+      <a className="skip" href="#prompt" onClick={skip}>
         {t.skipToComposer}
       </a>
       <Header onMenu={() => setMenuOpen(!menuOpen)} menuOpen={menuOpen} />
@@ -99,7 +109,7 @@ function usePageLife(): void {
     const setOnline = (): void => useConnectionStore.getState().setOnline(navigator.onLine);
     addEventListener('online', setOnline);
     addEventListener('offline', setOnline);
-    const stops = [followAddress(), startAnnouncing(), startTab()];
+    const stops = [followAddress(), startAnnouncing(), startTab(), keepUnanswered()];
     void begin();
     return () => {
       removeEventListener('online', setOnline);
@@ -108,9 +118,4 @@ function usePageLife(): void {
     };
   }, []);
   useEffect(() => (user === undefined ? undefined : keepJobsCached(user)), [user]);
-}
-
-function focusPrompt(event: { preventDefault: () => void }): void {
-  event.preventDefault();
-  document.querySelector<HTMLTextAreaElement>('#prompt')?.focus();
 }

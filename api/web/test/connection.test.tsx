@@ -1,7 +1,7 @@
 import { render } from '@testing-library/react';
 import { StrictMode } from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { announceProgress, useAnnouncer } from '../src/stores/announcer';
+import { announce, announceEnd, announceProgress, useAnnouncer } from '../src/stores/announcer';
 import { useWebSocket } from '../src/hooks/useWebSocket';
 import { batched } from '../src/realtime/batch';
 import { titleFor } from '../src/presence/tab';
@@ -77,12 +77,25 @@ describe('batched', () => {
 });
 
 describe('the announcer', () => {
-  it('tells a job’s progress at most every ten seconds', () => {
+  it('tells together what happens at one moment, so that no end is pushed out unheard', async () => {
+    announceEnd('x', 'Picture ready: a boat');
+    announceProgress('z', 'Getting the model ready');
+    expect(useAnnouncer.getState().text).toBe('Picture ready: a boat. Getting the model ready');
+    const { turn } = useAnnouncer.getState();
+    await Promise.resolve();
+    announce('Copied');
+    expect(useAnnouncer.getState()).toMatchObject({ text: 'Copied', turn: turn + 1 });
+    await Promise.resolve();
+  });
+
+  it('tells a job’s progress at most every ten seconds', async () => {
     announceProgress('x', 'one', 100_000);
     announceProgress('x', 'two', 105_000);
     expect(useAnnouncer.getState().text).toBe('one');
+    await Promise.resolve();
     announceProgress('y', 'other', 105_000);
     expect(useAnnouncer.getState().text).toBe('other');
+    await Promise.resolve();
     announceProgress('x', 'three', 110_000);
     expect(useAnnouncer.getState().text).toBe('three');
   });

@@ -1,11 +1,14 @@
 import { act, render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { viewOfAddress } from '../src/actions/conversations';
+import { loadMoreConversations, loadOlderMessages, viewOfAddress } from '../src/actions/conversations';
+import { cancel, cancelAllWaiting } from '../src/actions/jobs';
 import { Sidebar } from '../src/components/Sidebar';
 import { useStickToEnd } from '../src/hooks/useStickToEnd';
 import { usePreferences } from '../src/i18n';
 import { useChatStore } from '../src/stores/chatStore';
+import { useComposerStore } from '../src/stores/composerStore';
+import { message } from './jobs';
 
 const conversation = (id: string) => ({ id, title: id, created_at: '', updated_at: '' });
 
@@ -34,6 +37,40 @@ describe('deleting a conversation', () => {
     await waitFor(() => expect(screen.getByRole('button', { name: 'Y' })).toHaveFocus());
     await ask('Y', 'Delete');
     await waitFor(() => expect(screen.getByRole('button', { name: 'New conversation' })).toHaveFocus());
+  });
+});
+
+describe('a click that comes to nothing', () => {
+  const answer = (status: number, code: string) => vi.stubGlobal('fetch', async () => new Response(JSON.stringify({ code, title: 'Not now.' }), { status }));
+
+  beforeEach(() => {
+    usePreferences.setState({ lang: 'en' });
+    useComposerStore.getState().setNotice(null);
+    useChatStore.getState().reset();
+    useChatStore.getState().show({ kind: 'new' });
+    useChatStore.getState().setConversations([conversation('X')], 'more');
+    useChatStore.getState().addPage('X', { messages: [message({ conversation_id: 'X' })], has_more: true });
+    render(<Sidebar open onChosen={() => undefined} />);
+  });
+
+  it.each([
+    ['deleting', () => ask('X', 'Delete')],
+    ['older conversations', loadMoreConversations],
+    ['earlier pictures', () => loadOlderMessages('X')],
+    ['a cancel', () => cancel('a')],
+    ['cancelling all', cancelAllWaiting],
+  ])('says why: %s', async (_, click) => {
+    answer(503, 'queue_unavailable');
+    await click();
+    const told = { code: 'queue_unavailable', said: 'Not now.', until: null };
+    await waitFor(() => expect(useComposerStore.getState().notice).toMatchObject(told));
+  });
+
+  it('takes a conversation off the list that another page has deleted', async () => {
+    answer(404, 'not_found');
+    await ask('X', 'Delete');
+    await waitFor(() => expect(screen.queryByRole('button', { name: 'X' })).toBeNull());
+    expect(useComposerStore.getState().notice).toBeNull();
   });
 });
 

@@ -7,8 +7,10 @@
 import { asApiError } from '../api/client';
 import { deleteConversation, getConversations, getMessages } from '../api/routes';
 import type { Job } from '../api/types';
+import { attempt } from '../stores/attempt';
 import { openConversationId, useChatStore, type View } from '../stores/chatStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
+import { complain } from './complain';
 import { admitMessages } from './overtaking';
 
 const REFRESH_AFTER_MS = 150;
@@ -16,17 +18,9 @@ const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
 export function viewOfAddress(): View {
   if (location.hash === '#new') return { kind: 'new' };
-  const id = decoded(/^#c=(.+)$/.exec(location.hash)?.[1] ?? '');
+  // empty when somebody typed what is no address
+  const id = attempt(() => decodeURIComponent(/^#c=(.+)$/.exec(location.hash)?.[1] ?? ''));
   return id ? { kind: 'conversation', id } : { kind: 'auto' };
-}
-
-/** Empty when somebody typed what is no address. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return '';
-  }
 }
 
 /** The address of who leaves is not the next one's. */
@@ -72,8 +66,12 @@ export async function loadConversations(): Promise<void> {
 export async function loadMoreConversations(): Promise<void> {
   const { nextCursor, addConversations } = useChatStore.getState();
   if (!nextCursor) return;
-  const page = await getConversations(nextCursor);
-  addConversations(page.conversations, page.next_cursor);
+  try {
+    const page = await getConversations(nextCursor);
+    addConversations(page.conversations, page.next_cursor);
+  } catch (error) {
+    complain(error);
+  }
 }
 
 /** Choose the newest conversation while nobody has chosen, and read what is open but not read. */
@@ -101,6 +99,7 @@ export async function loadMessages(id: string): Promise<void> {
     chat.setLoading(id, 'loaded');
   } catch (error) {
     const missing = asApiError(error).code === 'not_found';
+    if (missing) chat.forgetConversation(id);
     if (missing || first) chat.setLoading(id, missing ? 'missing' : 'failed');
   }
 }
@@ -109,7 +108,11 @@ export async function loadOlderMessages(id: string): Promise<void> {
   const chat = useChatStore.getState();
   const before = chat.read[id]?.from;
   if (before === undefined) return;
-  chat.addPage(id, await getMessages(id, before), before);
+  try {
+    chat.addPage(id, await getMessages(id, before), before);
+  } catch (error) {
+    complain(error);
+  }
 }
 
 /** After a reconnect: the open conversation and the list may have moved on. */
@@ -118,13 +121,22 @@ export async function refreshOpen(): Promise<void> {
   await Promise.all([loadConversations(), id === null ? undefined : loadMessages(id)]);
 }
 
-export async function removeConversation(id: string): Promise<void> {
-  await deleteConversation(id);
+/** Returns whether it is gone; another page may have deleted it before. */
+export async function removeConversation(id: string): Promise<boolean> {
+  try {
+    await deleteConversation(id);
+  } catch (error) {
+    if (asApiError(error).code !== 'not_found') {
+      complain(error);
+      return false;
+    }
+  }
   const chat = useChatStore.getState();
   const jobs = Object.values(useImageJobsStore.getState().jobs).filter((live) => live.job.conversation_id === id);
   useImageJobsStore.getState().remove(jobs.map((live) => live.job.job_id));
   chat.forgetConversation(id);
   if (openConversationId(chat) === id) openNew();
+  return true;
 }
 
 /** Jobs appeared that no message of ours shows: another tab, or another client, submitted them. */

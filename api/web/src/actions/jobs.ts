@@ -8,8 +8,8 @@ import { asApiError } from '../api/client';
 import { cancelJob, cancelWaiting, getStatus, retryJob } from '../api/routes';
 import type { Job } from '../api/types';
 import { currentWords } from '../i18n';
-import { announce } from '../stores/announcer';
 import { activeJobs, useImageJobsStore } from '../stores/imageJobsStore';
+import { complain } from './complain';
 import { askFor, takeJobs } from './intake';
 
 export async function cancel(id: string): Promise<void> {
@@ -19,7 +19,7 @@ export async function cancel(id: string): Promise<void> {
     takeJobs([await cancelJob(id)]);
   } catch (error) {
     markCancelling(id, false);
-    tell(error);
+    complain(error);
     await askFor([id]);
   }
 }
@@ -34,7 +34,7 @@ export async function cancelAllWaiting(): Promise<void> {
     await letGo(ids);
   } catch (error) {
     for (const id of ids) markCancelling(id, false);
-    tell(error);
+    complain(error);
   }
 }
 
@@ -53,13 +53,7 @@ export async function retry(job: Job): Promise<string | null> {
     return null;
   } catch (error) {
     await askFor([job.job_id]);
-    return tell(error);
+    const { code, said } = asApiError(error);
+    return currentWords().error(code, said);
   }
-}
-
-function tell(error: unknown): string {
-  const { code, said } = asApiError(error);
-  const text = currentWords().error(code, said);
-  announce(text);
-  return text;
 }

@@ -12,6 +12,7 @@ import { useComposerStore } from '../stores/composerStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import { clearJobs, readJobs } from '../stores/jobsCache';
 import { useSessionStore } from '../stores/sessionStore';
+import { complain } from './complain';
 import { forgetAddress, loadConversations, refreshOpen, viewOfAddress } from './conversations';
 import { whenNewcomer } from './intake';
 import { releaseOvertaking } from './overtaking';
@@ -50,8 +51,7 @@ export async function signOut(): Promise<void> {
   try {
     await closeSession();
   } catch (error) {
-    const { code, said } = asApiError(error);
-    useComposerStore.getState().setNotice({ code, said, faults: [], since: Date.now(), until: null });
+    complain(error);
     return;
   }
   forgetEverything();

@@ -7,13 +7,13 @@
  */
 import { type ApiError, asApiError } from '../api/client';
 import { generate } from '../api/routes';
-import type { GenerateRequest, GenerationParams, Job } from '../api/types';
+import type { GenerateRequest, Job } from '../api/types';
 import { currentWords } from '../i18n';
 import type { Home, PendingTurn } from '../stores/chatLogic';
 import { openConversationId, useChatStore } from '../stores/chatStore';
-import { type Settings, useComposerStore } from '../stores/composerStore';
+import { focusPrompt, type Settings, settingsIn, useComposerStore } from '../stores/composerStore';
 import { useSessionStore } from '../stores/sessionStore';
-import { noticeNewJobs, openConversation } from './conversations';
+import { noticeNewJobs, openConversation, refreshOpen } from './conversations';
 import { takeJobs, takeOvertaking } from './intake';
 import { overtakenBy } from './overtaking';
 
@@ -39,7 +39,7 @@ export async function submitDraft(): Promise<void> {
 export async function regenerate(job: Job): Promise<void> {
   const { pending } = useChatStore.getState();
   if (pending.some((turn) => turn.failure === null && turn.request.prompt === job.prompt)) return;
-  await submit(job.prompt, { ...requestable(job.params), seed: -1 });
+  await submit(job.prompt, { ...settingsIn(job.params), seed: -1 });
 }
 
 export async function resend(turn: PendingTurn): Promise<void> {
@@ -47,13 +47,25 @@ export async function resend(turn: PendingTurn): Promise<void> {
   await sendInOrder(turn);
 }
 
-/** Bring a job's prompt and settings back into the composer. */
-export function reuse(job: Job, withSeed: boolean): void {
-  const { seed, ...rest } = requestable(job.params);
+/** Bring a job's prompt and settings back into the composer; what the job does not name is as it was for the job. */
+export function reuse(job: Job): void {
   const composer = useComposerStore.getState();
   composer.setDraft(job.prompt);
-  composer.setSettings({ ...rest, seed: withSeed ? seed : undefined });
-  document.querySelector<HTMLTextAreaElement>('#prompt')?.focus();
+  composer.resetSettings();
+  composer.setSettings(settingsIn(job.params));
+  focusPrompt();
+}
+
+/** What has no answer when the page is left or read anew stands in the composer afterwards; returns how to stop. */
+export function keepUnanswered(): () => void {
+  const keep = (): void => {
+    const { pending, dropPending } = useChatStore.getState();
+    const { draft, setDraft } = useComposerStore.getState();
+    setDraft([...pending.map((turn) => turn.request.prompt), draft].filter(Boolean).join('\n'));
+    for (const { key } of pending) dropPending(key);
+  };
+  addEventListener('pagehide', keep);
+  return () => removeEventListener('pagehide', keep);
 }
 
 /** Somebody left: the next person waits for none of their answers. */
@@ -151,31 +163,14 @@ function refused(turn: PendingTurn, error: ApiError): void {
   }
   if (UNCERTAIN.has(error.code)) return;
   const since = Date.now();
+  // the conversation may have been deleted meanwhile: then it is told to be gone
+  if (error.code === 'not_found') void refreshOpen();
   composer.setNotice({ code: error.code, said: error.said, faults: error.faults, since, until: waitUntil(error, since) });
 }
 
 function waitUntil({ status, extra }: ApiError, since: number): number | null {
   if (status !== 429 && status !== 503) return null;
   return since + (extra.retryAfterS ?? DEFAULT_WAIT_S) * 1000;
-}
-
-const REQUESTABLE = [
-  'negative_prompt',
-  'width',
-  'height',
-  'steps',
-  'cfg_scale',
-  'distilled_cfg_scale',
-  'sampler_name',
-  'scheduler',
-  'seed',
-  'model',
-] as const satisfies (keyof GenerationParams)[];
-
-/** A finished job names what was really used; a request takes the same names, and no others. */
-function requestable(params: Job['params']): Settings {
-  const named = REQUESTABLE.filter((name) => params[name] !== undefined && params[name] !== null && params[name] !== '');
-  return Object.fromEntries(named.map((name) => [name, params[name]])) as Settings;
 }
 
 /** Not `randomUUID`: browsers keep that for https and localhost, and a trusted network has neither. */

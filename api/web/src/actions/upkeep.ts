@@ -11,7 +11,7 @@ import { useConnectionStore } from '../stores/connectionStore';
 import { activeJobs, expired, type ImageJobsStore, overdue, STUCK_AFTER_MS, useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob } from '../stores/liveJobs';
 import { useSessionStore } from '../stores/sessionStore';
-import { askFor, pollStatus, takeJobs } from './intake';
+import { pollStatus, takeJobs } from './intake';
 
 export const POLL_EVERY_MS = 3000;
 export const SILENT_AFTER_MS = 15_000;
@@ -64,11 +64,6 @@ export async function checkStuck(now = Date.now()): Promise<void> {
   const quiet = now - store.queueReceivedAt >= STUCK_AFTER_MS;
   const waiting = activeJobs(store).filter((live) => live.job.status === 'queued');
   if (quiet && waiting.length > 0) await pollStatus().catch(() => undefined);
-}
-
-/** A person asks: the answer clears the mark, or leaves it. */
-export async function checkAgain(id: string): Promise<void> {
-  await askFor([id]);
 }
 
 async function checkOne(before: LiveJob): Promise<void> {

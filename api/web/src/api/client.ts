@@ -15,7 +15,7 @@ export class ApiError extends Error {
     /** The server's sentence, in the page's language. */
     readonly said: string | null = null,
     readonly faults: readonly { field: string; message: string }[] = [],
-    readonly extra: { retryAfterS?: number | undefined; loginUrl?: string | undefined; requestId?: string | undefined } = {},
+    readonly extra: { retryAfterS?: number | undefined; loginUrl?: string | undefined } = {},
   ) {
     super(`${code} (${status})`);
   }
@@ -90,7 +90,6 @@ async function errorOf(response: Response): Promise<ApiError> {
   return new ApiError(problem?.code ?? codeOf(response.status), response.status, problem?.title ?? null, problem?.errors ?? [], {
     retryAfterS: retryAfter(response.headers.get('Retry-After')),
     loginUrl: safeLogin(problem?.login_url),
-    requestId: response.headers.get('X-Request-Id') ?? undefined,
   });
 }
 

@@ -24,12 +24,14 @@ function NoticeLine({ notice }: { notice: Notice }) {
     <div className="notice">
       <Icon name="alert" />
       <div className="notice-text">
-        <p role="alert">{error(notice.code, notice.said)}</p>
-        {notice.faults.map((fault) => (
-          <p key={fault.field + fault.message}>
-            <strong>{fieldName(t, fault.field)}</strong> {fault.message}
-          </p>
-        ))}
+        <div role="alert">
+          <p>{error(notice.code, notice.said)}</p>
+          {notice.faults.map((fault) => (
+            <p key={fault.field + fault.message}>
+              <strong>{fieldName(t, fault.field)}</strong> {fault.message}
+            </p>
+          ))}
+        </div>
         {left > 0 && <p className="notice-wait">{t.tryAgainIn(countdown(left))}</p>}
       </div>
       {notice.code === 'too_many_jobs' && <Button onClick={showOwnJobs}>{t.seeOwnJobs}</Button>}

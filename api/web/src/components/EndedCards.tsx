@@ -29,7 +29,7 @@ export function FailedCard({ job, fresh }: { job: Job; fresh: boolean }) {
       </div>
       <div className="ended-actions">
         {job.retryable && <RetryButton job={job} />}
-        <Button look={job.retryable ? 'plain' : 'outline'} icon="reuse" onClick={() => reuse(job, true)}>
+        <Button look={job.retryable ? 'plain' : 'outline'} icon="reuse" onClick={() => reuse(job)}>
           {t.editPrompt}
         </Button>
       </div>

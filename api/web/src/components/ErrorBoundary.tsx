@@ -1,4 +1,4 @@
-/** The last net: a part of the page that could not be drawn, or a file of an older version that is gone. */
+/** The last net: a part of the page that could not be drawn. */
 import { Component, type ReactNode } from 'react';
 import { currentWords } from '../i18n';
 import { Button } from './Button';
@@ -15,13 +15,11 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, State> {
   }
 
   override render(): ReactNode {
-    const { error } = this.state;
-    if (!error) return this.props.children;
+    if (!this.state.error) return this.props.children;
     const { t } = currentWords();
-    const outdated = /dynamically imported module|module script/i.test(error.message);
     return (
       <main className="sign-in" role="alert">
-        <p>{outdated ? t.pageUpdated : t.somethingBroke}</p>
+        <p>{t.somethingBroke}</p>
         <Button look="solid" onClick={() => location.reload()}>
           {t.refresh}
         </Button>

@@ -1,6 +1,6 @@
 /** The first thing anybody sees: what this is for, and a way to begin. */
 import { useWords } from '../i18n';
-import { useComposerStore } from '../stores/composerStore';
+import { focusPrompt, useComposerStore } from '../stores/composerStore';
 
 export function Greeting() {
   const { t } = useWords();
@@ -16,7 +16,7 @@ export function Examples() {
   const { t } = useWords();
   const take = (example: string): void => {
     useComposerStore.getState().setDraft(example);
-    document.querySelector<HTMLTextAreaElement>('#prompt')?.focus();
+    focusPrompt();
   };
   return (
     <ul className="examples" aria-label={t.examplesLabel}>

@@ -35,8 +35,8 @@ function Brand() {
     <p className="brand">
       <svg className="brand-mark" viewBox="0 0 28 12" aria-hidden="true">
         <circle cx="6" cy="6" r="5" className="brand-first" />
-        <circle cx="17" cy="6" r="3.200" />
-        <circle cx="24.500" cy="6" r="1.900" />
+        <circle cx="17" cy="6" r="3.2" />
+        <circle cx="24.5" cy="6" r="1.9" />
       </svg>
       Forgeline
     </p>

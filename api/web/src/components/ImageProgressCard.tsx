@@ -11,9 +11,10 @@ import { useChatStore } from '../stores/chatStore';
 import { hasNews, useConnectionStore } from '../stores/connectionStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob } from '../stores/liveJobs';
+import { isTerminal } from '../stores/mergeJob';
 import { calculateQueuePosition, FRESH_MS, type QueuePlaceShown } from '../stores/queuePosition';
 import { useNow } from '../hooks/useNow';
-import { cardPhase, cardStatus, isWorking, statusLine } from './cardView';
+import { cardStatus, statusLine } from './cardView';
 import { CancelledCard, FailedCard, NoteCard } from './EndedCards';
 import { ImageResult } from './ImageResult';
 import { KeptFocus } from './KeptFocus';
@@ -37,12 +38,10 @@ export const ImageProgressCard = memo(function ImageProgressCard({ message }: { 
 
 function JobCard({ job, live, wasLive }: { job: Job; live: LiveJob; wasLive: boolean }) {
   const { t } = useWords();
-  const queue = useImageJobsStore((state) => state.queue);
-  const phase = cardPhase(job, live.cancelling, queue);
-  if (isWorking(phase)) return <WorkingCard live={live} />;
-  if (phase === 'failed') return <FailedCard job={job} fresh={wasLive} />;
-  if (phase === 'cancelled') return <CancelledCard job={job} />;
-  if (phase === 'expired') return <NoteCard icon="picture">{t.imageExpired}</NoteCard>;
+  if (!isTerminal(job.status)) return <WorkingCard live={live} />;
+  if (job.status === 'error') return <FailedCard job={job} fresh={wasLive} />;
+  if (job.status === 'cancelled') return <CancelledCard job={job} />;
+  if (job.image_expired || !job.image_url) return <NoteCard icon="picture">{t.imageExpired}</NoteCard>;
   return <ImageResult job={job} />;
 }
 

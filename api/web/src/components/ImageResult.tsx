@@ -31,7 +31,7 @@ function Actions({ job, onOpen }: { job: Job; onOpen: () => void }) {
       <DownloadLink job={job} />
       <CopyButton label={t.copyPrompt} icon="copy" content={job.prompt} />
       {canCopyPictures() && <CopyButton label={t.copyImage} icon="picture" content={() => copyPicture(job.image_url ?? '')} />}
-      <IconButton icon="reuse" label={t.reuse} onClick={() => reuse(job, true)} />
+      <IconButton icon="reuse" label={t.reuse} onClick={() => reuse(job)} />
       <Button icon="again" onClick={() => void regenerate(job)}>
         {t.regenerate}
       </Button>

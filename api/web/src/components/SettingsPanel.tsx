@@ -8,7 +8,7 @@ import { NumberField, SelectField, TextField } from './SettingsFields';
 
 export function SettingsButton({ open, onToggle }: { open: boolean; onToggle: () => void }) {
   const { t, number } = useWords();
-  const changed = useComposerStore((state) => changedCount(state.settings));
+  const changed = useComposerStore(changedCount);
   return (
     <button type="button" className="settings-button" aria-expanded={open} aria-controls="settings" onClick={onToggle}>
       <Icon name="sliders" />
@@ -110,7 +110,7 @@ function rangeOf(name: NumericName, limits?: { max_steps: number; min_side: numb
     width: side,
     height: side,
     steps: { min: 1, max: limits?.max_steps ?? 150, step: 1 },
-    seed: { min: 0, max: 2 ** 32 - 1, step: 1 },
+    seed: { min: -1, max: 2 ** 32 - 1, step: 1 },
     cfg_scale: { min: 1, max: 30, step: 0.5 },
     distilled_cfg_scale: { min: 0, max: 30, step: 0.1 },
   };
@@ -142,6 +142,7 @@ function NegativePrompt() {
 }
 
 /** Width and height are shown beside the button already. */
-function changedCount(settings: Settings): number {
-  return Object.keys(settings).filter((name) => name !== 'width' && name !== 'height').length;
+function changedCount({ settings, options }: ReturnType<typeof useComposerStore.getState>): number {
+  const names = Object.keys(settings) as (keyof Settings)[];
+  return names.filter((name) => name !== 'width' && name !== 'height' && settings[name] !== options?.defaults[name]).length;
 }

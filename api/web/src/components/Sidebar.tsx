@@ -5,6 +5,7 @@ import { signOut } from '../actions/session';
 import type { Conversation } from '../api/types';
 import { useWords } from '../i18n';
 import { openConversationId, useChatStore } from '../stores/chatStore';
+import { focusPrompt } from '../stores/composerStore';
 import { activeJobs, useImageJobsStore } from '../stores/imageJobsStore';
 import { useSessionStore } from '../stores/sessionStore';
 import { Button, IconButton } from './Button';
@@ -15,7 +16,7 @@ export function Sidebar({ open, onChosen }: { open: boolean; onChosen: () => voi
   const begin = (): void => {
     openNew();
     onChosen();
-    document.querySelector<HTMLTextAreaElement>('#prompt')?.focus();
+    focusPrompt();
   };
   return (
     <nav className="sidebar" id="sidebar" aria-label={t.conversations} data-open={open}>
@@ -84,7 +85,7 @@ function DeleteQuestion({ id, onKeep }: { id: string; onKeep: () => void }) {
   return (
     <li className="conversation-question">
       <p>{t.deleteQuestion}</p>
-      <Button look="danger" onClick={(event) => void removeRow(id, event.currentTarget.closest('li')).catch(onKeep)}>
+      <Button look="danger" onClick={(event) => void removeRow(id, event.currentTarget.closest('li'), onKeep)}>
         {t.deleteYes}
       </Button>
       {/* the question replaced the focused button, so the focus goes to the harmless answer */}
@@ -96,9 +97,9 @@ function DeleteQuestion({ id, onKeep }: { id: string; onKeep: () => void }) {
 }
 
 /** Delete; the keyboard goes on at the next conversation, or where a new one begins. */
-async function removeRow(id: string, row: Element | null): Promise<void> {
+async function removeRow(id: string, row: Element | null, onKeep: () => void): Promise<void> {
   const next = row?.nextElementSibling ?? null;
-  await removeConversation(id);
+  if (!(await removeConversation(id))) return onKeep();
   const focused = document.activeElement;
   const isLost = focused === null || focused === document.body || row?.contains(focused);
   if (isLost) (next?.querySelector('button') ?? document.querySelector<HTMLElement>('.new-button'))?.focus();

@@ -79,8 +79,9 @@ function openIt(dialog: HTMLDialogElement | null): void {
   if (dialog && !dialog.open) dialog.showModal();
 }
 
+/** Who is typing goes on typing. */
 function focusIt(element: HTMLElement | null): void {
-  element?.focus();
+  if (!document.activeElement?.matches('input, textarea')) element?.focus();
 }
 
 function TokenForm() {

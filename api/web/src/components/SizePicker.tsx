@@ -49,7 +49,7 @@ function Outline({ width, height }: { width: number; height: number }) {
   const h = height * scale;
   return (
     <svg className="size-icon" viewBox={`0 0 ${ICON_SIDE} ${ICON_SIDE}`} aria-hidden="true">
-      <rect x={(ICON_SIDE - w) / 2} y={(ICON_SIDE - h) / 2} width={w} height={h} rx="1.500" />
+      <rect x={(ICON_SIDE - w) / 2} y={(ICON_SIDE - h) / 2} width={w} height={h} rx="1.5" />
     </svg>
   );
 }

@@ -1,6 +1,6 @@
 /** The line under the prompt of an unfinished job: what happens, where, how long, and Cancel. */
+import { askFor } from '../actions/intake';
 import { cancel } from '../actions/jobs';
-import { checkAgain } from '../actions/upkeep';
 import { useNow } from '../hooks/useNow';
 import { useWords } from '../i18n';
 import type { LiveJob } from '../stores/liveJobs';
@@ -17,7 +17,7 @@ export function StatusRow({ live, status, connected }: { live: LiveJob; status: 
         {(connected || status.phase === 'cancelling') && <Hint live={live} phase={status.phase} />}
         {live.stalled && <span className="status-stalled">{t.stalled}</span>}
       </p>
-      {live.stalled && <Button onClick={() => void checkAgain(job.job_id)}>{t.checkAgain}</Button>}
+      {live.stalled && <Button onClick={() => void askFor([job.job_id])}>{t.checkAgain}</Button>}
       <CancelButton jobId={job.job_id} phase={status.phase} />
     </div>
   );

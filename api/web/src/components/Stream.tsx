@@ -59,10 +59,16 @@ function OlderButton({ id }: { id: string }) {
   const hasMore = useChatStore((state) => state.hasMore[id] === true);
   if (!hasMore) return null;
   return (
-    <Button look="outline" className="older" onClick={() => void loadOlderMessages(id)}>
+    <Button look="outline" className="older" onClick={(event) => void showOlder(id, event.currentTarget.nextElementSibling)}>
       {t.loadOlder}
     </Button>
   );
+}
+
+/** The turn that was the first stays in view: at the very top no browser keeps the place by itself. */
+async function showOlder(id: string, first: Element | null): Promise<void> {
+  await loadOlderMessages(id);
+  first?.scrollIntoView({ block: 'nearest' });
 }
 
 function Skeleton() {
@@ -80,25 +86,13 @@ function Skeleton() {
 
 function Trouble({ id, loading }: { id: string; loading: string }) {
   const { t } = useWords();
-  if (loading === 'missing') return <Missing />;
-  if (loading !== 'failed') return null;
+  const missing = loading === 'missing';
+  if (!missing && loading !== 'failed') return null;
   return (
     <div className="trouble" role="alert">
-      <p>{t.loadFailed}</p>
-      <Button look="outline" icon="again" onClick={() => void loadMessages(id)}>
-        {t.loadAgain}
-      </Button>
-    </div>
-  );
-}
-
-function Missing() {
-  const { t } = useWords();
-  return (
-    <div className="trouble">
-      <p>{t.conversationMissing}</p>
-      <Button look="outline" icon="plus" onClick={openNew}>
-        {t.newConversation}
+      <p>{missing ? t.conversationMissing : t.loadFailed}</p>
+      <Button look="outline" icon={missing ? 'plus' : 'again'} onClick={() => void (missing ? openNew() : loadMessages(id))}>
+        {missing ? t.newConversation : t.loadAgain}
       </Button>
     </div>
   );

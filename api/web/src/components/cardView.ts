@@ -10,18 +10,8 @@ import type { LiveJob } from '../stores/liveJobs';
 import type { QueuePlaceShown } from '../stores/queuePosition';
 import { dotted } from './dotted';
 
-export type CardPhase =
-  | 'queued'
-  | 'held'
-  | 'paused'
-  | 'starting'
-  | 'drawing'
-  | 'finishing'
-  | 'cancelling'
-  | 'complete'
-  | 'expired'
-  | 'failed'
-  | 'cancelled';
+/** What an unfinished job is doing; the phases have names in the dictionaries. */
+export type CardPhase = 'queued' | 'held' | 'paused' | 'starting' | 'drawing' | 'finishing' | 'cancelling';
 
 export interface CardStatus {
   phase: CardPhase;
@@ -35,9 +25,6 @@ export interface CardStatus {
 const MAX_SHOWN = 99;
 
 export function cardPhase(job: Job, cancelling: boolean, queue: QueueState | null): CardPhase {
-  if (job.status === 'complete') return job.image_expired || !job.image_url ? 'expired' : 'complete';
-  if (job.status === 'error') return 'failed';
-  if (job.status === 'cancelled') return 'cancelled';
   if (cancelling) return 'cancelling';
   return job.status === 'queued' ? waitingPhase(job, queue) : workingPhase(job);
 }
@@ -64,10 +51,6 @@ export function statusLine({ percent: write }: Words, { phase, label, place, per
   return dotted([label, place, shown]);
 }
 
-export function isWorking(phase: CardPhase): boolean {
-  return ['queued', 'held', 'paused', 'starting', 'drawing', 'finishing', 'cancelling'].includes(phase);
-}
-
 function waitingPhase(job: Job, queue: QueueState | null): CardPhase {
   if (queue ? queue.held : job.stage === 'held') return 'held';
   return queue?.paused ? 'paused' : 'queued';
@@ -86,16 +69,8 @@ function percentOf(phase: CardPhase, job: Job): number | null {
 }
 
 function labelOf({ t }: Words, phase: CardPhase, place: QueuePlaceShown | null): string {
-  if (phase === 'queued') return place?.exact && place.position === 1 ? t.youAreNext : t.inLine;
-  const labels: Partial<Record<CardPhase, string>> = {
-    held: t.held,
-    paused: t.paused,
-    starting: t.starting,
-    drawing: t.drawing,
-    finishing: t.finishing,
-    cancelling: t.cancelling,
-  };
-  return labels[phase] ?? '';
+  if (phase !== 'queued') return t[phase];
+  return place?.exact && place.position === 1 ? t.youAreNext : t.inLine;
 }
 
 function placeWords({ t, number }: Words, phase: CardPhase, place: QueuePlaceShown | null): string | null {

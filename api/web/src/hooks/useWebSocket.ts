@@ -27,14 +27,13 @@ let closing: ReturnType<typeof setTimeout> | undefined;
 let snapshotAskedAt = 0;
 let askingAgain: ReturnType<typeof setTimeout> | undefined;
 
-/** Keep the connection while the component is mounted and `enabled`; gives the way to try at once. */
-export function useWebSocket(enabled: boolean): { retryNow: () => void } {
+/** Keep the connection while the component is mounted and `enabled`. */
+export function useWebSocket(enabled: boolean): void {
   useEffect(() => {
     if (!enabled) return undefined;
     acquire();
     return release;
   }, [enabled]);
-  return { retryNow };
 }
 
 export function retryNow(): void {

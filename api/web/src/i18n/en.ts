@@ -52,8 +52,8 @@ export const en = {
   promptPlaceholder: 'Describe a picture…',
   send: 'Create picture',
   sendHint: 'Enter to create, Shift + Enter for a new line',
-  charsLeft: (n: string) => `${n} characters left`,
-  charsOver: (n: string) => `${n} characters too many`,
+  charsLeft: (n: string) => `Characters left: ${n}`,
+  charsOver: (n: string) => `Characters too many: ${n}`,
   cannotSendOffline: 'You are offline. Your text is kept.',
   cannotSendSignedOut: 'Sign in to create pictures. Your text is kept.',
   size: 'Size',
@@ -148,7 +148,6 @@ export const en = {
   tokenRefused: 'This token was not accepted. It may be mistyped or out of date.',
   serverUnreachable: 'Forgeline can’t be reached right now. Trying again…',
   somethingBroke: 'The page ran into a problem.',
-  pageUpdated: 'The page was updated. Refresh to go on; your text is kept.',
   refresh: 'Refresh',
 
   // said aloud, and in the title

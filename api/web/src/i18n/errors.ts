@@ -46,7 +46,6 @@ function patternOf(template: string): RegExp {
 
 /** Null when a parameter is missing: then the server's own words are better. */
 function fill(template: string, params: Readonly<Record<string, string>>): string | null {
-  const names = [...template.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
-  if (names.some((name) => params[name] === undefined)) return null;
-  return template.replace(/\{(\w+)\}/g, (_, name: string) => params[name] ?? '');
+  const text = template.replace(/\{(\w+)\}/g, (hole, name: string) => params[name] ?? hole);
+  return text.includes('{') ? null : text;
 }

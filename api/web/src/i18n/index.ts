@@ -5,6 +5,7 @@
  */
 import { create } from 'zustand';
 import type { Language } from '../api/types';
+import { attempt } from '../stores/attempt';
 import { type Dictionary, en } from './en';
 import { errorSentence } from './errors';
 import { formatCountdown, formatExactSpan, formatMoment, formatNumber, formatPercent, formatSpan } from './format';
@@ -92,18 +93,11 @@ function browserLanguage(): Language {
 }
 
 function savedOr<T extends string>(key: string, allowed: readonly T[], otherwise: T): T {
-  try {
-    const saved = localStorage.getItem(key) as T | null;
-    return saved !== null && allowed.includes(saved) ? saved : otherwise;
-  } catch {
-    return otherwise;
-  }
+  const saved = attempt(() => localStorage.getItem(key)) as T | null;
+  return saved !== null && allowed.includes(saved) ? saved : otherwise;
 }
 
+/** A private window may refuse; the choice then lasts as long as the page. */
 function save(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // a private window may refuse; the choice then lasts as long as the page
-  }
+  attempt(() => localStorage.setItem(key, value));
 }

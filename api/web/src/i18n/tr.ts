@@ -150,7 +150,6 @@ export const tr: Dictionary = {
   tokenRefused: 'Bu anahtar kabul edilmedi. Yanlış yazılmış ya da süresi dolmuş olabilir.',
   serverUnreachable: 'Forgeline’a şu anda ulaşılamıyor. Yeniden deneniyor…',
   somethingBroke: 'Sayfada bir sorun oluştu.',
-  pageUpdated: 'Sayfa güncellendi. Devam etmek için yenileyin; metniniz saklanıyor.',
   refresh: 'Yenile',
 
   // said aloud, and in the title

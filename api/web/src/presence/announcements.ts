@@ -2,10 +2,11 @@
  * Says aloud what happens to jobs, through the one live region.
  *
  * Rule: status changes always; quarters of the way at most every ten seconds a job; places only
- * when they matter (three or nearer). Failures are told by their card's own alert.
+ * when they matter (three or nearer). Failures are told by their card's own alert, where it is shown.
  */
 import { currentWords } from '../i18n';
 import { announce, announceEnd, announceProgress } from '../stores/announcer';
+import { openConversationId, useChatStore } from '../stores/chatStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob } from '../stores/liveJobs';
 
@@ -35,7 +36,9 @@ function tellArrival({ job, stale }: LiveJob): void {
 }
 
 function tellStatus({ job }: LiveJob): void {
-  const { t } = currentWords();
+  const { t, error } = currentWords();
+  const isShown = job.conversation_id === openConversationId(useChatStore.getState());
+  if (job.status === 'error' && !isShown) announceEnd(job.job_id, `${job.prompt}: ${error(job.error_code, job.error)}`);
   if (job.status === 'complete') announceEnd(job.job_id, t.saidReady(job.prompt));
   if (job.status === 'cancelled') announceEnd(job.job_id, t.saidCancelled);
   if (job.status === 'processing') announceProgress(job.job_id, t.starting);

@@ -6,6 +6,7 @@
  * everything behind it may trust the types.
  */
 import type { Job, JobStage, JobStatus, QueueFrame, QueuePlace, QueueState, ServerFrame } from '../api/types';
+import { attempt } from '../stores/attempt';
 import { UNVERSIONED } from '../stores/mergeJob';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -33,11 +34,7 @@ const PROTOCOL = 1;
 
 export function parseFrame(data: unknown): ServerFrame | null {
   if (typeof data !== 'string') return null;
-  try {
-    return asFrame(JSON.parse(data));
-  } catch {
-    return null;
-  }
+  return attempt(() => asFrame(JSON.parse(data)));
 }
 
 export function asFrame(raw: unknown): ServerFrame | null {

@@ -1,7 +1,8 @@
 /**
  * What a screen reader is told: one polite sentence at a time for the whole page.
  *
- * Rule: per job at most one sentence of progress in ten seconds; ends are always told.
+ * Rule: per job at most one sentence of progress in ten seconds; ends are always told. What is said
+ * at one moment is told together: a later sentence would push the earlier one out unheard.
  */
 import { create } from 'zustand';
 
@@ -16,8 +17,13 @@ const lastTold = new Map<string, number>();
 
 export const useAnnouncer = create<Store>()(() => ({ text: '', turn: 0 }));
 
+const moment = new Set<string>();
+
 export function announce(text: string): void {
-  useAnnouncer.setState((state) => ({ text, turn: state.turn + 1 }));
+  const begins = moment.size === 0;
+  if (begins) queueMicrotask(() => moment.clear());
+  moment.add(text);
+  useAnnouncer.setState(({ turn }) => ({ text: [...moment].join('. '), turn: turn + Number(begins) }));
 }
 
 /** A sentence of progress; dropped when this job was heard less than ten seconds ago. */

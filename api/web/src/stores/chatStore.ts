@@ -129,9 +129,10 @@ function withPage(state: ChatData, id: string, page: MessagePage, before?: numbe
 function withoutConversation(state: ChatData, id: string): Partial<ChatData> {
   const { [id]: _messages, ...messages } = state.messages;
   const { [id]: _loading, ...loading } = state.loading;
+  const { [id]: _hasMore, ...hasMore } = state.hasMore;
   const { [id]: _read, ...read } = state.read;
   const conversations = state.conversations.filter((conversation) => conversation.id !== id);
-  return { messages, loading, read, conversations };
+  return { messages, loading, hasMore, read, conversations };
 }
 
 function uniqueById(list: Conversation[]): Conversation[] {

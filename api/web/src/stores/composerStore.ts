@@ -6,6 +6,7 @@
  */
 import { create } from 'zustand';
 import type { GenerationParams, Options } from '../api/types';
+import { attempt } from './attempt';
 
 export interface Notice {
   code: string;
@@ -37,12 +38,12 @@ const DRAFT_KEY = 'forgeline:draft';
 const SETTINGS_KEY = 'forgeline:settings';
 
 export const useComposerStore = create<Store>()((set) => ({
-  draft: read(() => sessionStorage.getItem(DRAFT_KEY)) ?? '',
+  draft: attempt(() => sessionStorage.getItem(DRAFT_KEY)) ?? '',
   settings: readSettings(),
   options: null,
   notice: null,
   setDraft: (draft) => {
-    read(() => sessionStorage.setItem(DRAFT_KEY, draft));
+    attempt(() => sessionStorage.setItem(DRAFT_KEY, draft));
     set({ draft });
   },
   setSettings: (change) => set((state) => ({ settings: kept({ ...state.settings, ...change }) })),
@@ -50,23 +51,31 @@ export const useComposerStore = create<Store>()((set) => ({
   setOptions: (options) => set({ options }),
   setNotice: (notice) => set({ notice }),
   forget: () => {
-    read(() => sessionStorage.removeItem(DRAFT_KEY));
+    attempt(() => sessionStorage.removeItem(DRAFT_KEY));
     set({ draft: '', settings: kept({}), notice: null });
   },
 }));
+
+/** To where a prompt is typed. */
+export function focusPrompt(): void {
+  document.querySelector<HTMLElement>('#prompt')?.focus();
+}
 
 /** The settings as a request names them: only what differs from nothing at all. */
 function kept(settings: Settings): Settings {
   const chosen = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as Settings;
   const { seed: _once, ...lasting } = chosen;
-  read(() => localStorage.setItem(SETTINGS_KEY, JSON.stringify(lasting)));
+  attempt(() => localStorage.setItem(SETTINGS_KEY, JSON.stringify(lasting)));
   return chosen;
 }
 
 function readSettings(): Settings {
-  const raw = read(() => JSON.parse(localStorage.getItem(SETTINGS_KEY) ?? '{}') as unknown);
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return {};
-  return Object.fromEntries(Object.entries(raw).filter(([name, value]) => typeof value === EXPECTED[name])) as Settings;
+  return settingsIn(attempt(() => JSON.parse(localStorage.getItem(SETTINGS_KEY) ?? '{}') as unknown));
+}
+
+/** What a request may name, out of what was kept or what a job was made with; nothing else, nothing empty. */
+export function settingsIn(raw: unknown): Settings {
+  return Object.fromEntries(Object.entries(raw ?? {}).filter(([name, value]) => value !== '' && typeof value === EXPECTED[name])) as Settings;
 }
 
 const EXPECTED: Readonly<Record<string, string>> = {
@@ -76,15 +85,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
   steps: 'number',
   cfg_scale: 'number',
   distilled_cfg_scale: 'number',
+  seed: 'number',
   sampler_name: 'string',
   scheduler: 'string',
   model: 'string',
 };
-
-function read<T>(action: () => T): T | null {
-  try {
-    return action();
-  } catch {
-    return null;
-  }
-}

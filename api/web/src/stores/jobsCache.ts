@@ -7,6 +7,7 @@
  */
 import type { Job } from '../api/types';
 import { asJob } from '../realtime/normalize';
+import { attempt } from './attempt';
 import { activeJobs, useImageJobsStore } from './imageJobsStore';
 
 const PREFIX = 'imgjobs:v1:';
@@ -54,12 +55,4 @@ export function keepJobsCached(userId: string): () => void {
     unsubscribe();
     window.removeEventListener('pagehide', write);
   };
-}
-
-function attempt<T>(action: () => T): T | null {
-  try {
-    return action();
-  } catch {
-    return null;
-  }
 }

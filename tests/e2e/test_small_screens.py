@@ -1,0 +1,48 @@
+"""Where there is little room: narrow phones, a laptop zoomed in, pictures of extreme shapes."""
+
+import pytest
+from playwright.sync_api import ViewportSize, expect
+
+from tests.e2e.conftest import OpenStudio
+from tests.e2e.studio import FOREST, LIGHTHOUSE, Studio
+
+ZOOMED: ViewportSize = {"width": 640, "height": 400}
+
+
+@pytest.mark.parametrize("width", [320, 360, 390])
+@pytest.mark.parametrize("locale", ["en-GB", "tr-TR"])
+def test_every_tool_of_the_header_is_on_a_narrow_phone(new_studio: OpenStudio, width: int, locale: str) -> None:
+    studio = new_studio(viewport={"width": width, "height": 640}, locale=locale, has_touch=True, is_mobile=True)
+    studio.page.add_init_script("Object.defineProperty(Notification, 'permission', {get: () => 'default'})")
+    studio.open()
+    expect(studio.page.locator(".header-tools button")).to_have_count(3)
+    expect(studio.page.locator(".demo-badge")).to_be_in_viewport(ratio=1)
+    for tool in studio.page.locator(".header button:visible").all():
+        expect(tool).to_be_in_viewport(ratio=1)
+    assert studio.page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+def test_zoomed_in_a_long_prompt_with_open_settings_can_be_sent(new_studio: OpenStudio) -> None:
+    studio = new_studio(viewport=ZOOMED)
+    studio.finished(LIGHTHOUSE)
+    studio.open()
+    studio.composer.fill(f"{FOREST} " * 20)
+    studio.button("Settings").click()
+    studio.page.locator(".dock").hover(position={"x": 4, "y": 40})
+    studio.page.mouse.wheel(0, 2000)
+    expect(studio.button("Create picture")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize(("width", "height"), [(2048, 64), (64, 2048)])
+def test_a_picture_of_any_shape_can_be_loaded_again(studio: Studio, width: int, height: int) -> None:
+    studio.server.trouble.images_broken = True
+    studio.finished(LIGHTHOUSE, width=width, height=height)
+    studio.open()
+    box = studio.page.locator(".frame").bounding_box()
+    again = studio.button("Load again").bounding_box()
+    assert box and again
+    assert box["x"] <= again["x"] and again["x"] + again["width"] <= box["x"] + box["width"]
+    assert box["y"] <= again["y"] and again["y"] + again["height"] <= box["y"] + box["height"]
+    studio.server.trouble.images_broken = False
+    studio.button("Load again").click()
+    studio.settled_pictures()

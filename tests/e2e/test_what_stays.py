@@ -1,0 +1,69 @@
+"""What stays when the page changes around it: what was typed, the reader's place, the keyboard."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import OpenStudio
+from tests.e2e.studio import FOREST, LIGHTHOUSE, ROBOT, Studio
+from tests.waiting import wait_for
+
+
+def test_a_prompt_that_was_not_sent_survives_a_reload(studio: Studio) -> None:
+    studio.open()
+    studio.page.route("**/image/generate", lambda route: route.abort())
+    studio.ask(FOREST)
+    expect(studio.page.get_by_text("This was not sent.")).to_be_visible()
+    studio.composer.fill(ROBOT)
+    studio.page.unroute("**/image/generate")
+    studio.page.reload()
+    studio.rest()
+    expect(studio.composer).to_have_value(f"{FOREST}\n{ROBOT}")
+
+
+def test_earlier_pictures_leave_the_reader_at_the_first_one(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(40):
+        studio.finished(f"picture {number}")
+    snapshot = studio.server.world.snapshot  # of the last minute alone: these are older
+    monkeypatch.setattr(studio.server.world, "snapshot", lambda user: {**snapshot(user), "jobs": []})
+    studio.open()
+    first = studio.page.get_by_role("article", name="picture 15", exact=True)
+    studio.page.locator(".stream").evaluate("(box) => { box.scrollTop = 0; }")
+    expect(first).to_be_in_viewport()
+    studio.button("Show earlier pictures").click()
+    expect(studio.turns).to_have_count(40)
+    expect(first).to_be_in_viewport()
+
+
+def test_a_conversation_deleted_by_another_page_is_told_to_be_gone(studio: Studio) -> None:
+    conversation = studio.finished(LIGHTHOUSE)["conversation_id"]
+    studio.open()
+    expect(studio.picture(LIGHTHOUSE)).to_be_visible()
+    studio.server.world.forget(conversation)
+    studio.page.route("**/image/generate", lambda route: route.fulfill(status=404, body='{"code": "not_found"}'))
+    studio.ask(FOREST)
+    expect(studio.page.get_by_text("This conversation is no longer here.")).to_be_visible()
+    expect(studio.turns).to_have_count(0)
+    expect(studio.composer).to_have_value(FOREST)
+    studio.page.unroute("**/image/generate")
+    studio.page.locator(".trouble").get_by_role("button", name="New conversation").click()
+    studio.composer.press("Enter")
+    wait_for(lambda: len(studio.server.world.jobs) == 1)
+    expect(studio.turns).to_contain_text(FOREST)
+
+
+def test_the_drawer_gives_the_keyboard_back_to_its_button(new_studio: OpenStudio) -> None:
+    studio = new_studio(viewport={"width": 640, "height": 400})
+    studio.finished(LIGHTHOUSE)
+    studio.open()
+    studio.button("Show conversations").press("Enter")
+    studio.page.get_by_role("navigation").get_by_role("button", name=LIGHTHOUSE, exact=True).press("Enter")
+    expect(studio.button("Show conversations")).to_be_focused()
+
+
+def test_a_failure_in_another_conversation_is_said_aloud(studio: Studio) -> None:
+    job_id = studio.submit(ROBOT)["job_id"]
+    studio.open()
+    studio.button("New conversation").click()
+    expect(studio.page.get_by_role("region", name="In other conversations")).to_be_visible()
+    studio.server.world.end(job_id, "error", "forge_out_of_memory")
+    expect(studio.page.get_by_test_id("announcer")).to_contain_text(f"{ROBOT}: The image server ran out of memory")
