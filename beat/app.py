@@ -4,10 +4,11 @@ Every duty is idempotent, so two beats or two maintenance workers are harmless. 
 that nobody took expires; when, is written by the beat's clock and read by the worker's.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from celery import Celery, schedules, signals
+from celery.beat import PersistentScheduler
 
 from beat.tasks import add_tasks
 from shared import logs, prefork, queues, unacknowledged
@@ -33,6 +34,17 @@ class Period(schedules.schedule):  # type: ignore[misc]  # Celery has no types
         """Return how long to wait: nothing, where it would be longer than the whole period."""
         left: timedelta = super().remaining_estimate(last_run_at)
         return left if left <= self.run_every else timedelta()
+
+
+class Clock(PersistentScheduler):  # type: ignore[misc]  # Celery has no types
+    """Asks every duty anew when the machine's clock was set back: Celery remembers by it when each is due next."""
+
+    _looked_at = datetime.min.replace(tzinfo=UTC)
+
+    def schedules_equal(self, *schedules: object) -> bool:
+        """Tell whether what is remembered still holds; asked at every tick."""
+        before, self._looked_at = self._looked_at, self.app.now()
+        return before <= self._looked_at and bool(super().schedules_equal(*schedules))
 
 
 def _every(task: str, seconds: float) -> dict[str, object]:
@@ -66,6 +78,7 @@ def _build() -> Celery:
             "worker_pool": "prefork",
             "worker_concurrency": CONCURRENCY,
             "beat_schedule": schedule(settings),
+            "beat_scheduler": Clock,
             "beat_schedule_filename": str(schedule_file),
             "beat_max_loop_interval": 5,
             "beat_enable_remote_control": True,

@@ -26,6 +26,8 @@ TIMEOUT_S = 0.5
 REST_AFTER_ERROR_S = 2.0
 #: A Forge that is not used any more leaves nothing behind.
 KEEP_S = 7 * 24 * 3600
+#: what moved last is later by so much at least, also where the clock was set back in between
+LATER_S = 0.001
 
 STATE_CLOSED = "closed"
 
@@ -138,7 +140,8 @@ class SharedState:
         self._move(opened_at=moment.timestamp())
 
     def _move(self, **changes: Any) -> None:
-        self._local = replace(self.record(), **changes, moved_at=time.time())
+        before = self.record()
+        self._local = replace(before, **changes, moved_at=max(time.time(), before.moved_at + LATER_S))
         self._ask(self._push)
 
     def _push(self, redis: Any) -> bool:

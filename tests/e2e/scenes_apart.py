@@ -65,7 +65,7 @@ def session_ended_with_address(studio: Studio) -> None:
 @scene
 def signing_in_again(studio: Studio) -> None:
     session_ended(studio)
-    studio.page.keyboard.press("Enter")
+    studio.button("Sign in").click()
     expect(studio.page.get_by_role("dialog")).to_be_visible()
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import cast
 
 import pytest
+from celery import Celery
 from celery.beat import ScheduleEntry
 from sqlalchemy import create_engine, text
 
-from beat.app import Period, app, schedule
+from beat.app import Clock, Period, app, schedule
 from beat.duties import Duties
 from beat.reconcile import reconcile
 from beat.rescue import expire_waiting_jobs, finish_overdue_cancels, rescue_orphaned_jobs
@@ -204,6 +206,30 @@ def test_a_clock_that_was_set_back_stops_no_duty(duties: Duties) -> None:
         entry = ScheduleEntry(name, row["task"], last, schedule=row["schedule"], app=app)
         assert entry.is_due().is_due
         assert not next(entry).is_due().is_due, "it was done just now"
+
+
+def test_a_clock_that_is_set_back_while_it_runs_stops_no_duty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, rung = [datetime.now(UTC)], []
+    monkeypatch.setattr(Celery, "now", lambda _: now[0])
+    monkeypatch.setattr(Clock, "producer", None)
+    clock = Clock(app, schedule_filename=str(tmp_path / "schedule"))
+    monkeypatch.setattr(clock, "apply_entry", lambda entry, **_: rung.append(entry.name))
+
+    def ring_until(moment: datetime) -> set[str]:
+        rung.clear()
+        while now[0] < moment:
+            now[0] += timedelta(seconds=max(clock.tick(), 0.001))
+        return set(rung)
+
+    try:
+        duties = ring_until(now[0] + timedelta(minutes=20))
+        assert duties == set(app.conf.beat_schedule)
+        now[0] -= timedelta(hours=3)
+        assert ring_until(now[0] + timedelta(seconds=1)) == duties
+        assert len(rung) == len(duties), "each once"
+        assert ring_until(now[0] + timedelta(minutes=20)) == duties
+    finally:
+        clock.close()
 
 
 def test_the_broker_holds_wake_ups_under_the_queues_name(duties: Duties, redis_url: str) -> None:

@@ -150,6 +150,19 @@ def test_does_not_stay_open_until_a_clock_that_was_set_back_has_caught_up(redis_
     assert not found.allow()
 
 
+def test_closes_for_everybody_though_the_clock_was_set_back_since_it_opened(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other, here = circuit(redis_url), circuit(redis_url), time.time
+    with monkeypatch.context() as ahead:
+        ahead.setattr(time, "time", lambda: here() + 3 * 3600)
+        one.trip()
+        assert other.state().state == "open"
+    assert one.state().state == "open"
+    one.success()
+    assert [found.state().state for found in (other, one)] == ["closed", "closed"]
+
+
 def test_lets_exactly_one_of_many_through(redis_url: str) -> None:
     found = opened(redis_url, reset_s=1)
     many = [circuit(redis_url, reset_s=1) for _ in range(16)]
