@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from worker.forge_answer import same_model
+
+#: NUL and lone surrogates
+UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +47,19 @@ class ForgeLists:
 
 
 def texts(records: object, field: str) -> tuple[str, ...]:
-    """Return one text field of a list of records; a record without it is passed over."""
-    values = [record.get(field) for record in _records(records)]
-    return tuple(value for value in values if isinstance(value, str) and value)
+    """Return one text field of a list of records; a record without it, or with what is no name, is passed over."""
+    return tuple(value for value in (record.get(field) for record in _records(records)) if _is_name(value))
 
 
 def models(records: object) -> tuple[Model, ...]:
     """Return the checkpoints of GET /sd-models."""
     pairs = [(record.get("model_name"), record.get("title")) for record in _records(records)]
-    return tuple(
-        Model(name, title if isinstance(title, str) else name) for name, title in pairs if isinstance(name, str)
-    )
+    return tuple(Model(name, title if _is_name(title) else name) for name, title in pairs if _is_name(name))
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    """Tell whether PostgreSQL takes it, and a request could name it."""
+    return isinstance(value, str) and bool(value) and not UNSTORABLE.search(value)
 
 
 def _records(records: object) -> Sequence[dict[str, object]]:

@@ -10,7 +10,7 @@ import requests
 
 from tests.faults.mute_proxy import MuteProxy
 from tests.faults.stack import LEASE_S, MARGIN_S, Stack, forget_data
-from tests.waiting import in_time, wait_for
+from tests.waiting import wait_for
 
 POST_WITHIN_S = 2.0
 
@@ -81,8 +81,8 @@ def test_a_frozen_redis_makes_nobody_wait_and_the_running_job_goes_on(stack: Sta
     assert stack.redis.pid
     os.kill(stack.redis.pid, signal.SIGSTOP)
     try:
-        took_s = sorted(refused_within(stack) for _ in range(5))
-        stack.measured.append(("7 Redis frozen: slowest POST, refused with 503", took_s[-1]))
+        took_s = [refused_within(stack) for _ in range(5)]
+        stack.measured.append(("7 Redis frozen: slowest POST, refused with 503", max(took_s)))
         listed_s = seconds_for(stack, "/image/jobs")
         seen = stack.job(running).progress
         stack.wait_job(running, lambda job: job.progress > seen)
@@ -93,7 +93,7 @@ def test_a_frozen_redis_makes_nobody_wait_and_the_running_job_goes_on(stack: Sta
     with stack.stopwatch("7 Redis thawed: running and waiting job done", within_s=15):
         stack.wait_all(jobs)
     assert stack.job(running).attempt == 1
-    assert median(took_s) < POST_WITHIN_S, "the slowest may have met a busy machine"
+    assert_in_time(took_s)
     assert listed_s < len(jobs) / 2, "a list waits for Redis, a second each time, as often as it has jobs"
     assert len(stack.seen("arrive")) == len(jobs)
     stack.assert_clean(jobs)
@@ -102,11 +102,17 @@ def test_a_frozen_redis_makes_nobody_wait_and_the_running_job_goes_on(stack: Sta
 def test_without_redis_a_submission_is_refused_and_nothing_was_stored(stack: Stack) -> None:
     before = stack.store.highest_ticket()
     stack.redis.kill()
-    assert in_time(lambda: refused_within(stack), POST_WITHIN_S)
+    assert_in_time([refused_within(stack) for _ in range(3)])
     stack.redis.start()
     assert stack.store.highest_ticket() == before
     with stack.stopwatch("7 Redis back: a submission is taken", within_s=5):
         wait_for(lambda: submitted(stack), what="a submission to be taken")
+
+
+def assert_in_time(took_s: list[float]) -> None:
+    """Refusals are due within POST_WITHIN_S; one may have met a busy machine, which costs less than that again."""
+    assert median(took_s) < POST_WITHIN_S
+    assert max(took_s) < 2 * POST_WITHIN_S
 
 
 def refused_within(stack: Stack) -> float:
