@@ -146,3 +146,14 @@ def test_ten_seconds_after_its_end_a_job_is_history_and_its_card_stays(studio: S
     expect(studio.picture(LIGHTHOUSE)).to_be_visible()
     expect(studio.button("Download").or_(studio.page.get_by_role("link", name="Download"))).to_be_visible()
     expect(studio.button("Try again")).to_be_visible()
+
+
+def test_chosen_settings_are_there_after_a_reload(studio: Studio) -> None:
+    studio.open()
+    studio.button("Settings").click()
+    studio.page.get_by_label("Steps").fill("7")
+    studio.page.get_by_label("Steps").press("Enter")
+    studio.page.reload()
+    studio.rest()
+    studio.ask(LIGHTHOUSE)
+    assert studio.server.world.jobs[studio.only_job()]["params"]["steps"] == 7

@@ -1,5 +1,5 @@
 /** One turn of a conversation: the prompt, and below it the picture in whatever state it is. */
-import { m } from 'framer-motion';
+import * as m from 'framer-motion/m';
 import { memo } from 'react';
 import { resend } from '../actions/submit';
 import { useWords } from '../i18n';

@@ -36,6 +36,19 @@ interface Store {
 
 const DRAFT_KEY = 'forgeline:draft';
 const SETTINGS_KEY = 'forgeline:settings';
+/** Above the store, which reads the settings as soon as it is made. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  negative_prompt: 'string',
+  width: 'number',
+  height: 'number',
+  steps: 'number',
+  cfg_scale: 'number',
+  distilled_cfg_scale: 'number',
+  seed: 'number',
+  sampler_name: 'string',
+  scheduler: 'string',
+  model: 'string',
+};
 
 export const useComposerStore = create<Store>()((set) => ({
   draft: attempt(() => sessionStorage.getItem(DRAFT_KEY)) ?? '',
@@ -77,16 +90,3 @@ function readSettings(): Settings {
 export function settingsIn(raw: unknown): Settings {
   return Object.fromEntries(Object.entries(raw ?? {}).filter(([name, value]) => value !== '' && typeof value === EXPECTED[name])) as Settings;
 }
-
-const EXPECTED: Readonly<Record<string, string>> = {
-  negative_prompt: 'string',
-  width: 'number',
-  height: 'number',
-  steps: 'number',
-  cfg_scale: 'number',
-  distilled_cfg_scale: 'number',
-  seed: 'number',
-  sampler_name: 'string',
-  scheduler: 'string',
-  model: 'string',
-};
