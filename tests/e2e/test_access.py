@@ -122,6 +122,27 @@ def test_one_polite_voice_tells_what_happens(studio: Studio) -> None:
     assert studio.page.locator("[aria-live]").count() == 1
 
 
+def test_the_voice_is_heard_beside_a_large_picture(studio: Studio) -> None:
+    studio.finished(LIGHTHOUSE)
+    studio.open()
+    tree = studio.page.context.new_cdp_session(studio.page)
+    studio.button("Open").click()
+    expect(studio.page.get_by_role("dialog")).to_be_visible()
+    nodes = tree.send("Accessibility.getFullAXTree")["nodes"]
+    heard = [node for node in nodes if any(each["name"] == "live" for each in node.get("properties", []))]
+    assert [node["ignored"] for node in heard] == [False]
+
+
+def test_a_prompt_that_is_too_long_is_told_to_everyone(studio: Studio) -> None:
+    studio.open()
+    studio.composer.fill("x" * 2001)
+    expect(studio.composer).to_have_accessible_description("Characters too many: 1")
+    expect(studio.composer).to_have_attribute("aria-invalid", "true")
+    studio.composer.fill("x" * 1999)
+    expect(studio.composer).to_have_accessible_description("Characters left: 1")
+    expect(studio.composer).to_have_attribute("aria-invalid", "false")
+
+
 def test_a_failure_is_said_aloud_once_and_not_again_after_a_reload(studio: Studio) -> None:
     studio.open()
     studio.ask(LIGHTHOUSE)

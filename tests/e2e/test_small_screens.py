@@ -46,3 +46,25 @@ def test_a_picture_of_any_shape_can_be_loaded_again(studio: Studio, width: int, 
     studio.server.trouble.images_broken = False
     studio.button("Load again").click()
     studio.settled_pictures()
+
+
+def test_the_settings_keep_their_name_on_a_phone(new_studio: OpenStudio) -> None:
+    studio = new_studio(viewport={"width": 320, "height": 640})
+    studio.open()
+    studio.button("Settings").click()
+    expect(studio.page.get_by_label("Steps")).to_be_visible()
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "tr-TR"])
+def test_an_odd_size_and_a_long_prompt_can_be_sent_from_a_phone(new_studio: OpenStudio, locale: str) -> None:
+    studio = new_studio(viewport={"width": 320, "height": 640}, locale=locale, has_touch=True, is_mobile=True)
+    studio.open()
+    studio.page.locator(".settings-button").click()
+    for at, value in enumerate(("2048", "64", "7")):  # width, height, steps
+        studio.page.locator(".settings input").nth(at).fill(value)
+    studio.page.locator(".settings-button").click()
+    studio.composer.fill("x" * 1900)
+    expect(studio.page.locator(".chars")).to_contain_text("100")
+    expect(studio.page.locator(".badge")).to_be_visible()
+    assert studio.page.evaluate("() => document.documentElement.scrollWidth") == 320
+    expect(studio.page.locator(".send")).to_be_in_viewport(ratio=1)

@@ -67,3 +67,41 @@ def test_a_failure_in_another_conversation_is_said_aloud(studio: Studio) -> None
     expect(studio.page.get_by_role("region", name="In other conversations")).to_be_visible()
     studio.server.world.end(job_id, "error", "forge_out_of_memory")
     expect(studio.page.get_by_test_id("announcer")).to_contain_text(f"{ROBOT}: The image server ran out of memory")
+
+
+def test_after_signing_in_again_the_prompt_has_the_keyboard_and_no_old_complaint(studio: Studio) -> None:
+    studio.open()
+    studio.server.trouble.signed_out = True
+    studio.ask(LIGHTHOUSE)
+    studio.button("Sign in").click()
+    studio.page.get_by_label("Access token").fill("good")
+    studio.page.keyboard.press("Enter")
+    expect(studio.banner).to_have_count(0)
+    expect(studio.page.get_by_role("alert")).to_have_count(0)
+    expect(studio.composer).to_be_focused()
+    studio.page.keyboard.press("Enter")
+    expect(studio.bars).to_have_count(1)
+
+
+def test_a_refused_variation_is_tried_again_as_it_was(studio: Studio) -> None:
+    studio.finished(LIGHTHOUSE, width=832, height=1216, steps=33)
+    studio.open()
+    studio.server.trouble.refuse.append((429, "queue_full", "1"))
+    studio.button("New variation").click()
+    studio.turns.last.get_by_role("button", name="Try again").click()
+    expect(studio.composer).to_have_value("")
+    wait_for(lambda: len(studio.server.world.jobs) == 2)
+    params = [job["params"] for job in studio.server.world.jobs.values()][-1]
+    assert (params["width"], params["height"], params["steps"]) == (832, 1216, 33)
+
+
+def test_what_the_server_offers_is_asked_for_again(studio: Studio) -> None:
+    studio.page.clock.install()
+    studio.page.route("**/image/options", lambda route: route.abort(), times=1)
+    studio.open()
+    studio.page.clock.run_for(6000)
+    expect(studio.page.get_by_role("radio")).to_have_count(4)
+    expect(studio.page.locator(".demo-badge")).to_be_visible()
+    studio.server.demo = False
+    studio.button("Settings").click()
+    expect(studio.page.locator(".demo-badge")).to_have_count(0)

@@ -173,4 +173,11 @@ describe('ImageProgressCard', () => {
     act(() => useImageJobsStore.getState().upsertFromServer([drawing({ version: 8, progress: 80 })]));
     expect(drawn).toBe(2);
   });
+
+  it('says in sight that its details could not be copied', async () => {
+    Object.defineProperty(navigator, 'clipboard', { value: undefined, configurable: true });
+    show(job({ status: 'error', error_code: 'stuck' }));
+    await act(async () => screen.getByText('Copy details').click());
+    expect(screen.getByText('Could not copy')).toBeInTheDocument();
+  });
 });

@@ -6,10 +6,11 @@
 import { asApiError } from '../api/client';
 import { useComposerStore } from '../stores/composerStore';
 
-/** `abandoned` is nobody's any more; a job that has just finished shows so itself. */
-const TOLD_ELSEWHERE = new Set(['abandoned', 'job_finished']);
+/** `abandoned` is nobody's any more; an ended session, and what is gone or has just finished, show so themselves. */
+const TOLD_ELSEWHERE = new Set(['abandoned', 'unauthenticated', 'not_found', 'job_finished']);
 
-export function complain(error: unknown): void {
+/** Nothing more may be sent before the moment `until`. */
+export function complain(error: unknown, until: number | null = null): void {
   const { code, said, faults } = asApiError(error);
-  if (!TOLD_ELSEWHERE.has(code)) useComposerStore.getState().setNotice({ code, said, faults, since: Date.now(), until: null });
+  if (!TOLD_ELSEWHERE.has(code)) useComposerStore.getState().setNotice({ code, said, faults, since: Date.now(), until });
 }

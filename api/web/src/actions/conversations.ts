@@ -11,6 +11,7 @@ import { attempt } from '../stores/attempt';
 import { openConversationId, useChatStore, type View } from '../stores/chatStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
 import { complain } from './complain';
+import { loadOptions } from './options';
 import { admitMessages } from './overtaking';
 
 const REFRESH_AFTER_MS = 150;
@@ -115,10 +116,10 @@ export async function loadOlderMessages(id: string): Promise<void> {
   }
 }
 
-/** After a reconnect: the open conversation and the list may have moved on. */
+/** After a reconnect: the open conversation, the list and what is offered may have moved on. */
 export async function refreshOpen(): Promise<void> {
   const id = openConversationId(useChatStore.getState());
-  await Promise.all([loadConversations(), id === null ? undefined : loadMessages(id)]);
+  await Promise.all([loadConversations(), loadOptions(), id === null ? undefined : loadMessages(id)]);
 }
 
 /** Returns whether it is gone; another page may have deleted it before. */

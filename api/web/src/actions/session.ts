@@ -5,7 +5,7 @@
  * the one who left is shown to the next one, or sent for them.
  */
 import { abandonCalls, type ApiError, asApiError, whenUnauthenticated } from '../api/client';
-import { closeSession, getMe, getOptions, openSession } from '../api/routes';
+import { closeSession, getMe, openSession } from '../api/routes';
 import type { Me } from '../api/types';
 import { useChatStore } from '../stores/chatStore';
 import { useComposerStore } from '../stores/composerStore';
@@ -15,6 +15,7 @@ import { useSessionStore } from '../stores/sessionStore';
 import { complain } from './complain';
 import { forgetAddress, loadConversations, refreshOpen, viewOfAddress } from './conversations';
 import { whenNewcomer } from './intake';
+import { loadOptions } from './options';
 import { releaseOvertaking } from './overtaking';
 import { forgetSubmissions } from './submit';
 
@@ -80,8 +81,8 @@ function enter(me: Me): void {
   if (before !== null && !isReturn) forgetEverything();
   else if (!isReturn) startEmpty();
   signedIn(me);
-  void loadOptions();
   if (isReturn) return void refreshOpen();
+  void loadOptions();
   showCached(me.user_id);
   void loadConversations();
 }
@@ -98,14 +99,6 @@ function showCached(userId: string): void {
   const cached = readJobs(userId);
   useImageJobsStore.getState().restore(cached);
   useChatStore.getState().takeJobs(cached);
-}
-
-async function loadOptions(): Promise<void> {
-  try {
-    useComposerStore.getState().setOptions(await getOptions());
-  } catch {
-    // the composer works without: the server fills in its defaults
-  }
 }
 
 function forgetEverything(): void {

@@ -13,6 +13,7 @@ import type { Home, PendingTurn } from '../stores/chatLogic';
 import { openConversationId, useChatStore } from '../stores/chatStore';
 import { focusPrompt, type Settings, settingsIn, useComposerStore } from '../stores/composerStore';
 import { useSessionStore } from '../stores/sessionStore';
+import { complain } from './complain';
 import { noticeNewJobs, openConversation, refreshOpen } from './conversations';
 import { takeJobs, takeOvertaking } from './intake';
 import { overtakenBy } from './overtaking';
@@ -32,14 +33,14 @@ export async function submitDraft(): Promise<void> {
   const prompt = draft.trim();
   if (!prompt || (notice?.until ?? 0) > Date.now()) return;
   useComposerStore.getState().setDraft('');
-  await submit(prompt, settings);
+  await submit(prompt, settings, true);
 }
 
 /** The same picture again, with another seed. */
 export async function regenerate(job: Job): Promise<void> {
   const { pending } = useChatStore.getState();
   if (pending.some((turn) => turn.failure === null && turn.request.prompt === job.prompt)) return;
-  await submit(job.prompt, { ...settingsIn(job.params), seed: -1 });
+  await submit(job.prompt, { ...settingsIn(job.params), seed: -1 }, false);
 }
 
 export async function resend(turn: PendingTurn): Promise<void> {
@@ -74,11 +75,11 @@ export function forgetSubmissions(): void {
   unborn = { conversationId: null };
 }
 
-async function submit(prompt: string, settings: Settings): Promise<void> {
+async function submit(prompt: string, settings: Settings, typed: boolean): Promise<void> {
   // who asks before the list is there has chosen: no older conversation opens over it
   if (useChatStore.getState().view.kind === 'auto') useChatStore.getState().show({ kind: 'new' });
   const request: GenerateRequest = { prompt, ...settings, locale: currentWords().lang };
-  const turn: PendingTurn = { key: newKey(), userId: whoIsHere(), request, home: homeOfView(), sent: false, failure: null };
+  const turn: PendingTurn = { key: newKey(), userId: whoIsHere(), request, home: homeOfView(), typed, sent: false, failure: null };
   useChatStore.getState().addPending(turn);
   await sendInOrder(turn);
 }
@@ -155,22 +156,21 @@ function refused(turn: PendingTurn, error: ApiError): void {
   const composer = useComposerStore.getState();
   const arrived = UNCERTAIN.has(error.code) ? overtakenBy(turn.request.prompt) : undefined;
   if (arrived) return accepted(turn, arrived);
-  // only an empty composer can take the text back
-  if (UNCERTAIN.has(error.code) || composer.draft) chat.failPending(turn.key, { code: error.code, said: error.said });
+  // only an empty composer can take the text back, and only what came out of it
+  if (UNCERTAIN.has(error.code) || composer.draft || !turn.typed) chat.failPending(turn.key, { code: error.code, said: error.said });
   else {
     chat.dropPending(turn.key);
     composer.setDraft(turn.request.prompt);
   }
   if (UNCERTAIN.has(error.code)) return;
-  const since = Date.now();
   // the conversation may have been deleted meanwhile: then it is told to be gone
   if (error.code === 'not_found') void refreshOpen();
-  composer.setNotice({ code: error.code, said: error.said, faults: error.faults, since, until: waitUntil(error, since) });
+  complain(error, waitUntil(error));
 }
 
-function waitUntil({ status, extra }: ApiError, since: number): number | null {
+function waitUntil({ status, extra }: ApiError): number | null {
   if (status !== 429 && status !== 503) return null;
-  return since + (extra.retryAfterS ?? DEFAULT_WAIT_S) * 1000;
+  return Date.now() + (extra.retryAfterS ?? DEFAULT_WAIT_S) * 1000;
 }
 
 /** Not `randomUUID`: browsers keep that for https and localhost, and a trusted network has neither. */

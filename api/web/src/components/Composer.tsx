@@ -83,6 +83,8 @@ function PromptField({ onSend }: { onSend: () => void }) {
       value={draft}
       onChange={(event) => setDraft(event.target.value)}
       onKeyDown={onKeyDown}
+      aria-describedby="chars"
+      aria-invalid={useCharsLeft() < 0}
       enterKeyHint="send"
       autoComplete="off"
     />
@@ -98,10 +100,10 @@ function useCharsLeft(): number {
 function CharsLeft() {
   const { t, number } = useWords();
   const left = useCharsLeft();
-  if (left > FEW_LEFT) return null;
+  const words = left < 0 ? t.charsOver(number(-left)) : t.charsLeft(number(left));
   return (
-    <span className="chars" data-over={left < 0}>
-      {left < 0 ? t.charsOver(number(-left)) : t.charsLeft(number(left))}
+    <span className="chars" id="chars" data-over={left < 0}>
+      {left <= FEW_LEFT && words}
     </span>
   );
 }

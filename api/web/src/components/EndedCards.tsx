@@ -93,7 +93,7 @@ function FailureDetails({ job }: { job: Job }) {
           {t.jobNumber} <code lang="en">{job.job_id}</code>
         </p>
         <Button icon={copied === 'copied' ? 'check' : 'copy'} onClick={() => copy(text)}>
-          {copied === 'copied' ? t.copied : t.copyDetails}
+          {{ idle: t.copyDetails, copied: t.copied, failed: t.copyFailed }[copied]}
         </Button>
       </div>
     </details>

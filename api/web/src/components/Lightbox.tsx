@@ -2,6 +2,7 @@
 import { useEffect, useRef } from 'react';
 import type { Job } from '../api/types';
 import { useWords } from '../i18n';
+import { Announcer } from './Announcer';
 import { IconButton } from './Button';
 import { CopyButton, DownloadLink, Meta } from './PictureParts';
 
@@ -29,6 +30,8 @@ export function Lightbox({ job, onClosed }: { job: Job; onClosed: () => void }) 
       </div>
       <img className="lightbox-picture" src={job.image_url ?? ''} alt={job.prompt} width={job.params.width} height={job.params.height} />
       <Meta job={job} />
+      {/* what is outside an open dialog is not read aloud */}
+      <Announcer />
     </dialog>
   );
 }

@@ -1,5 +1,6 @@
 /** Everything a request may say beyond prompt and size, from the lists the server really has. */
-import { useId, type ReactNode } from 'react';
+import { type ReactNode, useEffect, useId } from 'react';
+import { loadOptions } from '../actions/options';
 import { useWords } from '../i18n';
 import { type Settings, useComposerStore } from '../stores/composerStore';
 import { Button } from './Button';
@@ -25,6 +26,7 @@ export function SettingsButton({ open, onToggle }: { open: boolean; onToggle: ()
 export function SettingsPanel() {
   const { t } = useWords();
   const reset = useComposerStore((state) => state.resetSettings);
+  useEffect(() => void loadOptions(), []);
   return (
     <div className="settings" id="settings">
       <Group>

@@ -4,6 +4,7 @@ import { createPortal } from 'react-dom';
 import { signIn } from '../actions/session';
 import type { ApiError } from '../api/client';
 import { useWords } from '../i18n';
+import { focusPrompt } from '../stores/composerStore';
 import { useSessionStore } from '../stores/sessionStore';
 import { Button } from './Button';
 import { Icon } from './Icon';
@@ -75,8 +76,14 @@ function TokenDialog({ onClosed }: { onClosed: () => void }) {
   );
 }
 
-function openIt(dialog: HTMLDialogElement | null): void {
-  if (dialog && !dialog.open) dialog.showModal();
+/** Who has signed in goes on at the prompt; who only closed it, where they were. */
+function openIt(dialog: HTMLDialogElement): () => void {
+  dialog.showModal();
+  return () => {
+    if (!dialog.open) return;
+    dialog.close();
+    focusPrompt();
+  };
 }
 
 /** Who is typing goes on typing. */

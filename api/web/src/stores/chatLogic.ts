@@ -25,6 +25,8 @@ export interface PendingTurn {
   userId: string | null;
   request: GenerateRequest;
   home: Home;
+  /** It came out of the composer, and may go back there. */
+  typed: boolean;
   /** Once it was sent its request stays what it is: the key stands for that body. */
   sent: boolean;
   /** Why it could not be sent; null while it is being sent. */
