@@ -3,14 +3,13 @@
 import os
 import signal
 import time
-from statistics import median
 from urllib.parse import urlsplit
 
 import requests
 
 from tests.faults.mute_proxy import MuteProxy
 from tests.faults.stack import LEASE_S, MARGIN_S, Stack, forget_data
-from tests.waiting import wait_for
+from tests.waiting import assert_in_time, wait_for
 
 POST_WITHIN_S = 2.0
 
@@ -93,7 +92,7 @@ def test_a_frozen_redis_makes_nobody_wait_and_the_running_job_goes_on(stack: Sta
     with stack.stopwatch("7 Redis thawed: running and waiting job done", within_s=15):
         stack.wait_all(jobs)
     assert stack.job(running).attempt == 1
-    assert_in_time(took_s)
+    assert_in_time(took_s, POST_WITHIN_S)
     assert listed_s < len(jobs) / 2, "a list waits for Redis, a second each time, as often as it has jobs"
     assert len(stack.seen("arrive")) == len(jobs)
     stack.assert_clean(jobs)
@@ -102,17 +101,11 @@ def test_a_frozen_redis_makes_nobody_wait_and_the_running_job_goes_on(stack: Sta
 def test_without_redis_a_submission_is_refused_and_nothing_was_stored(stack: Stack) -> None:
     before = stack.store.highest_ticket()
     stack.redis.kill()
-    assert_in_time([refused_within(stack) for _ in range(3)])
+    assert_in_time([refused_within(stack) for _ in range(3)], POST_WITHIN_S)
     stack.redis.start()
     assert stack.store.highest_ticket() == before
     with stack.stopwatch("7 Redis back: a submission is taken", within_s=5):
         wait_for(lambda: submitted(stack), what="a submission to be taken")
-
-
-def assert_in_time(took_s: list[float]) -> None:
-    """Refusals are due within POST_WITHIN_S; one may have met a busy machine, which costs less than that again."""
-    assert median(took_s) < POST_WITHIN_S
-    assert max(took_s) < 2 * POST_WITHIN_S
 
 
 def refused_within(stack: Stack) -> float:
