@@ -1,6 +1,7 @@
 """Work that nobody should wait for, done in order by a thread of its own, many things at a time when they come fast."""
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from threading import Condition, Thread
@@ -15,11 +16,13 @@ class Background(Generic[Item]):
     """Hands everything put since the last time to `work`; the thread starts with the first thing put.
 
     At most `most` things wait: past that the oldest are dropped, so use it only for what is made up for elsewhere.
+    After each time it rests for `rest_s`: what comes fast goes together, what comes alone goes at once.
     """
 
-    def __init__(self, name: str, work: Callable[[list[Item]], None], *, most: int) -> None:
+    def __init__(self, name: str, work: Callable[[list[Item]], None], *, most: int, rest_s: float = 0.0) -> None:
         self._name = name
         self._work = work
+        self._rest_s = rest_s
         self._waiting: deque[Item] = deque(maxlen=most)
         self._filled = Condition()
         self._thread: Thread | None = None
@@ -43,3 +46,5 @@ class Background(Generic[Item]):
                 self._work(items)
             except Exception:
                 log.exception("%s: %d thing(s) were lost", self._name, len(items))
+            if self._rest_s:
+                time.sleep(self._rest_s)

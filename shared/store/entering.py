@@ -9,22 +9,22 @@
     said      what the user said, and the bot's answer with the job in its metadata
 
 Locks come first, as statements of their own: what follows sees what those before us committed. The statement is put
-together from constants; every value is a parameter.
+together from constants; every value is a parameter. Without a check, and with the place known, it is prepared: planning
+takes PostgreSQL half as long as carrying it out. One that looks at the line is planned anew for the line as it is.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from shared.domain.jobs import PENDING_CONTENT, Job, Stage, Status, stored_view
+from shared.store.one_statement import MOMENT, Run
+from shared.store.prepared import Prepared
 
 #: one for all: only a line that is nearly full is counted under it
 LINE_LOCK = 0x4C494E45
-#: as `shared.domain.jobs.iso` writes it
-MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 
 _LOCK_USER = "SELECT pg_advisory_xact_lock(hashtextextended(%(user_id)s, 0));"
 _LOCK_LINE = f"SELECT pg_advisory_xact_lock({LINE_LOCK});"
@@ -80,8 +80,18 @@ _CONSTANTS = {
     "moment": MOMENT,
 }
 
-
-Run = Callable[[str, dict[str, Any]], tuple[Any, ...]]
+#: what changes from one submission to the next, and its type
+_ARGUMENTS = dict.fromkeys(
+    ("job_id", "conversation_id", "user_id", "username", "prompt", "locale", "callback_url", "title"), "text"
+) | {
+    "idempotency_key": "text",
+    "body_hash": "text",
+    "priority": "integer",
+    "ticket": "bigint",
+    "position": "integer",
+    "params": "jsonb",
+    "view": "jsonb",
+}
 
 
 class Checks(NamedTuple):
@@ -139,7 +149,8 @@ def enter(run: Run, draft: Job, values: dict[str, Any], checks: Checks) -> Outco
 
     `values`: title (None: continue the conversation), position (None: count), max_queue, max_mine.
     """
-    statement = _statement(checks, new_thread=values["title"] is not None)
+    planned = not any(checks) and values["position"] is not None
+    statement = (_prepared if planned else _statement)(checks, new_thread=values["title"] is not None)
     row = run(statement, _parameters(draft) | values)
     has_earlier, waiting, mine, message_id, position, change_seq, created_at, updated_at = row
     if message_id is None:
@@ -167,6 +178,11 @@ def _statement(checks: Checks, *, new_thread: bool) -> str:
         thread=_NEW_THREAD if new_thread else _OLD_THREAD,
         answers=", ".join(check.answer if check in asked else check.unasked for check in _CHECKS),
     )
+
+
+@lru_cache(maxsize=2)
+def _prepared(checks: Checks, *, new_thread: bool) -> Prepared:
+    return Prepared.of(_statement(checks, new_thread=new_thread), _CONSTANTS, _ARGUMENTS)
 
 
 def _parameters(draft: Job) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from shared.domain.texts import LOCALES
 from shared.store.changing import changed
 from shared.store.connected import job_of
 from shared.store.one_statement import Run, for_the_driver, told
+from shared.store.prepared import Prepared
 from shared.store.tables import jobs
 
 #: what the end of a waiting job changes of its `stored_view`: columns of the same name, moments among them
@@ -28,19 +29,17 @@ _MOMENTS = ("finished_at", "updated_at")
 
 def leave(run: Run, job_id: str, identity: Identity) -> Job | None:
     """Cancel a waiting job of `identity` (an admin: anyone's); None: it must be looked at first."""
-    statement, constants = _statement()
-    asked = {"asked_for": job_id, "asking": identity.user_id, "everyone": identity.is_admin}
-    row = run(statement, constants | asked)
+    row = run(_statement(), {"asked_for": job_id, "asking": identity.user_id, "everyone": identity.is_admin})
     return None if row[0] is None else job_of(row)
 
 
 @lru_cache(maxsize=1)
-def _statement() -> tuple[str, dict[str, Any]]:
-    """Return the statement for the driver, and the values that are always the same."""
+def _statement() -> Prepared:
     theirs = or_(jobs.c.user_id == bindparam("asking"), bindparam("everyone", type_=Boolean))
     waits = (jobs.c.job_id == bindparam("asked_for")) & (jobs.c.status == Status.QUEUED)
     ended = changed(waits & theirs & jobs.c.callback_url.is_(None), cancelled(None)).cte("ended")
-    return for_the_driver(ended, told(ended, _CHANGED, _MOMENTS).cte("told"))
+    whole = for_the_driver(ended, told(ended, _CHANGED, _MOMENTS).cte("told"))
+    return Prepared.of(*whole, {"asked_for": "text", "asking": "text", "everyone": "boolean"})
 
 
 def cancelled(locale: str | None) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import CTE, Update, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import psycopg2
 
-from shared.store.entering import MOMENT
 from shared.store.prepared import Prepared
 from shared.store.tables import messages
+
+#: as `shared.domain.jobs.iso` writes it
+MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 
 #: sends a statement and returns its only row
 Run = Callable[[str | Prepared, dict[str, Any]], tuple[Any, ...]]

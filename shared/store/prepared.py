@@ -1,4 +1,4 @@
-"""A statement that the server keeps parsed and planned, for the few for which a GPU waits: planning takes it longer.
+"""A statement that the server keeps parsed and planned, for the busiest few: planning takes it as long as the rest.
 
 Each connection learns it at its first use. Behind a pooler that deals its connections out anew each time it may be
 unknown again at once; then it is sent as a plain one, and taught again the next time.
@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from psycopg2.errors import DuplicatePreparedStatement, InvalidSqlStatementName
-from psycopg2.extensions import adapt, cursor
+from psycopg2.extensions import QuotedString, adapt, cursor
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
@@ -33,8 +33,7 @@ class Prepared:
         def constant(found: re.Match[str]) -> str:
             if found[1] in arguments:
                 return found[0]
-            value = constants[found[1]]
-            return str(adapt(str(value) if isinstance(value, str) else value).getquoted(), "utf-8")
+            return _literal(constants[found[1]])
 
         plain = _PARAMETER.sub(constant, statement)
         numbered = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", plain).replace("%%", "%")
@@ -57,3 +56,11 @@ class Prepared:
             return
         known.discard(self.prepare)
         at.execute(self.plain, values)
+
+
+def _literal(value: Any) -> str:
+    if not isinstance(value, str):
+        return str(adapt(value).getquoted(), "utf-8")
+    quoted = QuotedString(str(value))
+    quoted.encoding = "utf-8"
+    return str(quoted.getquoted(), "utf-8")

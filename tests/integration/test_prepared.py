@@ -1,14 +1,15 @@
-"""The claim is a prepared statement; a connection that does not know it, now or ever, claims all the same."""
+"""The busiest statements are prepared; a connection that does not know one, now or ever, does the same without."""
 
 from typing import Any
 
 import psycopg2
 from psycopg2.extensions import cursor
 
-from shared.store import Claimant, Store
+from shared.domain.identity import Identity
+from shared.store import Caps, Claimant, Store
 from shared.store.connected import driver_url
 from shared.store.prepared import Prepared
-from tests.builders import stored_job
+from tests.builders import NO_CAPS, new_job, stored_job
 
 GPU = Claimant("gpu1@host", "boot", "http://forge")
 
@@ -73,3 +74,18 @@ def test_a_connection_is_never_asked_for_what_it_does_not_know(database_url: str
         prepared.run(connection.cursor(), {"two": "b"}, known)
     connection.close()
     assert asked == ["PREPARE", "EXECUTE", "EXECUTE"]
+
+
+def test_what_comes_often_is_planned_once(store: Store) -> None:
+    for ticket in (1, 2):
+        change, _ = store.add_job(new_job(), ticket=ticket, caps=NO_CAPS, position=ticket)
+        store.cancel_job(change.job.job_id, Identity(change.job.user_id))
+    with store._single() as connection:
+        plans = list(connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars())
+    assert [sum(word in plan for plan in plans) for word in ("INSERT INTO jobs", "WITH ended")] == [1, 1]
+
+
+def test_whoever_looks_at_the_line_is_planned_for_the_line_as_it_is(store: Store) -> None:
+    store.add_job(new_job(), ticket=1, caps=Caps(max_queue=10, max_jobs_per_user=1), position=1)
+    with store._single() as connection:
+        assert not list(connection.exec_driver_sql("SELECT FROM pg_prepared_statements"))
