@@ -8,11 +8,12 @@ from dataclasses import astuple, dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, extract, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, func, literal, select, update
 
 from shared.domain.errors import ErrorCode, error_text
 from shared.domain.jobs import Job, Stage, Status
 from shared.store import turns
+from shared.store.attempt_writes import completed, ended, held, write_complete, write_progress
 from shared.store.changing import Change, Changing, place_of
 from shared.store.tables import jobs
 from shared.store.taking import Claimant, driven_by_another, first_of_line, note_first_try, take, taken
@@ -60,14 +61,14 @@ class Claims(Changing):
         statement = (
             update(jobs).where(held_by(job)).values(lease_until=_from_now(lease_s)).returning(jobs.c.cancel_requested)
         )
-        with self._begin() as connection:
+        with self._single() as connection:
             row = connection.execute(statement).one_or_none()
         return None if row is None else Renewal(bool(row.cancel_requested))
 
     def look(self, job: Job) -> Renewal | None:
         """Return whether a cancel was asked for; None when the job is no longer ours."""
         query = select(jobs.c.cancel_requested).where(held_by(job))
-        with self._begin() as connection:
+        with self._single() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else Renewal(bool(row.cancel_requested))
 
@@ -81,38 +82,20 @@ class Claims(Changing):
         statement = (
             update(jobs).where(held_by(job)).values(alive_at=func.clock_timestamp(), forge_loading=forge_loading)
         )
-        with self._begin() as connection:
+        with self._single() as connection:
             return connection.execute(statement).rowcount == 1
 
     def save_progress(self, job: Job, *, progress: int, stage: Stage) -> Change | None:
         """Persist progress (0-99, never lower than stored) and stage of this attempt."""
-        started = func.coalesce(jobs.c.sampling_at, func.clock_timestamp())
-        return self._write(
-            job,
-            {
-                "progress": func.greatest(jobs.c.progress, progress),
-                "stage": stage,
-                "alive_at": func.clock_timestamp(),
-                "forge_loading": False,
-                "sampling_at": started if stage is Stage.SAMPLING else jobs.c.sampling_at,
-            },
-        )
+        written = write_progress(self._only_row, job, progress=progress, stage=stage)
+        return None if written is None else Change(written)
 
     def complete(self, job: Job, *, image_name: str, params: dict[str, Any]) -> Change | None:
         """End this attempt with its stored image and the effective parameters."""
-        sampled = func.coalesce(jobs.c.sampling_at, jobs.c.started_at)
-        return self._write(
-            job,
-            {
-                "status": Status.COMPLETE,
-                "progress": 100,
-                "image_name": image_name,
-                "params": params,
-                "run_s": extract("epoch", func.clock_timestamp() - sampled),
-                "load_s": extract("epoch", sampled - jobs.c.started_at),
-                **_ended(),
-            },
-        )
+        if job.callback_url is not None:
+            return self._write(job, completed(image_name, params))
+        written = write_complete(self._only_row, job, image_name=image_name, params=params)
+        return None if written is None else Change(written)
 
     def fail(self, job: Job, code: ErrorCode, *, retryable: bool, **text_params: object) -> Change | None:
         """End this attempt in error, with the text in the job's language; None also when a cancel was asked for."""
@@ -137,8 +120,8 @@ class Claims(Changing):
 
 
 def held_by(job: Job) -> ColumnElement[bool]:
-    """SQL: the row is still this attempt's (the fence of every write of a worker)."""
-    return (jobs.c.job_id == job.job_id) & (jobs.c.status == Status.PROCESSING) & (jobs.c.attempt == job.attempt)
+    """SQL: the row is still this attempt's."""
+    return held(job.job_id, job.attempt)
 
 
 def unasked(job: Job) -> ColumnElement[bool]:
@@ -153,7 +136,7 @@ def failed(job: Job, code: ErrorCode, *, retryable: bool, **text_params: object)
         "error_code": code.value,
         "error": error_text(code, job.locale, **text_params),
         "retryable": retryable,
-        **_ended(),
+        **ended(),
     }
 
 
@@ -164,15 +147,6 @@ def _waiting_again(job: Job) -> dict[str, Any]:
         "progress": 0,
         "queue_position": place_of(job.priority, job.ticket),
         "worker": None,
-        "lease_until": None,
-        "forge_loading": False,
-    }
-
-
-def _ended() -> dict[str, Any]:
-    return {
-        "stage": None,
-        "finished_at": func.clock_timestamp(),
         "lease_until": None,
         "forge_loading": False,
     }

@@ -108,7 +108,7 @@ class Fleet(Connected):
         """Record the generation that is ours on this Forge (None: none any more)."""
         mine = (forge_leases.c.forge == claimant.forge) & (forge_leases.c.boot_id == claimant.boot_id)
         values = {"task_id": task_id, "job_timestamp": job_timestamp}
-        with self._begin() as connection:
+        with self._single() as connection:
             connection.execute(update(forge_leases).where(mine).values(**values))
 
     def release_forge(self, claimant: Claimant) -> None:

@@ -4,10 +4,10 @@ The statements are made of the same parts as every other change, but put togethe
 statements of this size SQLAlchemy needs longer than PostgreSQL.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import CTE, Update, func, literal, select, true, update
+from sqlalchemy import CTE, ColumnElement, Update, case, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import psycopg2
 
 from shared.store.prepared import Prepared
@@ -20,8 +20,10 @@ MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 Run = Callable[[str | Prepared, dict[str, Any]], tuple[Any, ...]]
 
 
-def told(changed: CTE, plain: Iterable[str], moments: Iterable[str]) -> Update:
-    """SQL: merge the named columns of a changed job, which stands in no line any more, into its message.
+def told(
+    changed: CTE, plain: Iterable[str], moments: Iterable[str], also: Mapping[str, ColumnElement[Any]] | None = None
+) -> Update:
+    """SQL: merge the named columns of a changed job, which stands in no line any more, and `also`, into its message.
 
     They are plain values, and plain values replace, so `||` is the deep merge here (shared.domain.metadata: only
     objects merge key by key). It works on the message as it stands once its row is locked, so what someone else
@@ -32,9 +34,17 @@ def told(changed: CTE, plain: Iterable[str], moments: Iterable[str]) -> Update:
         view += [name, changed.c[name]]
     for name in moments:
         view += [name, func.to_char(func.timezone("UTC", changed.c[name]), MOMENT)]
+    for name, value in (also or {}).items():
+        view += [name, value]
     merged = messages.c.extra_metadata.concat(func.jsonb_build_object(*view))
     values = {"extra_metadata": merged, "updated_at": func.clock_timestamp()}
     return update(messages).where(messages.c.id == changed.c.message_id).values(**values)
+
+
+def merged_object(name: str, flat: ColumnElement[Any]) -> ColumnElement[Any]:
+    """SQL: an object of plain values merged into what a message holds under `name`, as the deep merge does it."""
+    before = messages.c.extra_metadata[name]
+    return case((func.jsonb_typeof(before) == "object", before.concat(flat)), else_=flat)
 
 
 def for_the_driver(changed: CTE, *beside: CTE) -> tuple[str, dict[str, Any]]:
