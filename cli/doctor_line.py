@@ -23,7 +23,7 @@ OLD_CALLBACK_S = 600.0
 
 PROBLEMS = {
     "unreachable": "start that Forge (with --api), or mend FORGE_URL of this worker",
-    "unauthorized": "set FORGE_AUTH to what Forge's --api-auth says",
+    "unauthorized": "set FORGE_AUTH to what Forge's --api-auth says; a proxy before it must let txt2img through",
     "busy_elsewhere": "wait, or keep other people and workers off this Forge",
     "poisoned": "choose another checkpoint in that Forge, or restart it: it lost its model",
 }
