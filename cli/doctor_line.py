@@ -64,7 +64,7 @@ def look_at_line(store: Store, redis: "Redis", settings: Settings) -> Findings:
     tell = advice if alive else fault
     if _twice(lambda: _wakeups_missing(store, redis)):
         missing = _wakeups_missing(store, redis)
-        yield tell(LINE, f"waiting jobs without a wake-up in the broker: {missing} of {waiting}", f"ring again: {rings}")
+        yield tell(LINE, f"jobs that wait without a wake-up: {missing} of {waiting}", f"ring again: {rings}")
     else:
         yield ok(LINE, f"the broker holds the wake-ups of all who wait ({waiting})")
     if _twice(lambda: _index_differs(store, LineIndex(redis))):

@@ -137,7 +137,7 @@ FAULTS: list[tuple[Callable[[Patient], None], str, str, str]] = [
     (open_circuit, "worker gpu1@a", "open (failures in a row: 5)", "log"),
     (stop_beat, "beat", "does not ring", "celery -A beat beat"),
     (stop_maintenance, "beat", "no maintenance worker", "celery -A beat worker"),
-    (lose_wakeups, "line", "without a wake-up in the broker: 1 of 1", "beat"),
+    (lose_wakeups, "line", "without a wake-up: 1 of 1", "beat"),
     (lose_index, "line", "index", "beat"),
 ]
 
