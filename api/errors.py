@@ -108,7 +108,7 @@ def _foreign(error: HTTPException) -> Response:
 
 def _telling(mine: Response, error: HTTPException) -> Response:
     told = dict(error.get_headers())
-    for name in ("Allow", "Content-Range"):
+    for name in ("Allow", "Content-Range", "Upgrade", "Sec-WebSocket-Version"):
         if name in told:
             mine.headers[name] = told[name]
     return mine

@@ -2,7 +2,6 @@
 
 import re
 from http import HTTPStatus
-from typing import Any
 
 from flask import Response, request
 
@@ -10,6 +9,7 @@ from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.events import to_json
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_WHOLE = {"HTTP_RANGE": "bytes=0-"}
 #: longer than any id we make, short enough to look up
 _MAX_ID_CHARS = 200
 
@@ -22,12 +22,25 @@ def as_json(value: object, status: int = 200, **headers: str) -> Response:
     return response
 
 
-def conditionally(response: Response, **ranges: Any) -> Response:
-    """Return the answer, 304 or the part that the request's conditions ask for; raises InvalidRequest for a 412."""
-    response.make_conditional(request, **ranges)
+def conditionally(response: Response, *, length: int | None = None) -> Response:
+    """Return the answer, 304 or, of one with a `length`, the part that the request's conditions ask for.
+
+    Raises InvalidRequest for a 412.
+    """
+    environ = request.environ | _WHOLE if length and _asks_for_more_than(length) else request.environ
+    response.make_conditional(environ, accept_ranges=length is not None, complete_length=length)
     if response.status_code == HTTPStatus.PRECONDITION_FAILED:  # with the whole content, not told as an error
         raise InvalidRequest(status=HTTPStatus.PRECONDITION_FAILED)
     return response
+
+
+def _asks_for_more_than(length: int) -> bool:
+    """Tell whether the last bytes are asked for, and more of them than there are: that is the whole of it.
+
+    RFC 9110 14.1.2; werkzeug answers it 416.
+    """
+    asked = request.range
+    return asked is not None and asked.units == "bytes" and [first < -length for first, _ in asked.ranges] == [True]
 
 
 def job_id_of(text: str) -> str:

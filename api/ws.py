@@ -9,10 +9,12 @@ idle socket costs neither Flask's contexts nor the request's headers.
 
 import logging
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from flask import Flask, Request, current_app, request
 from flask_sock import Sock
+from werkzeug.exceptions import HTTPException
 
 from api.relay.connection import BUSY, INTERNAL, UNAUTHENTICATED, Close, Link
 from api.relay.ports import Feed, TokenReader
@@ -25,6 +27,7 @@ from shared.settings import Settings
 log = logging.getLogger(__name__)
 
 PATH = "/ws"
+VERSION = "13"
 EXTENSION = "forgeline.relay"
 UPGRADED = "forgeline.upgraded"
 
@@ -54,6 +57,16 @@ class NoEvent:
 
     def set(self) -> None:
         """Wake nobody."""
+
+
+class OtherVersion(HTTPException):
+    """A handshake in another version of the protocol; the answer names ours."""
+
+    code = HTTPStatus.UPGRADE_REQUIRED
+
+    def get_headers(self, *_: Any, **__: Any) -> list[tuple[str, str]]:
+        """Return what tells which protocol, and which version of it, is spoken here."""
+        return [("Upgrade", "websocket"), ("Sec-WebSocket-Version", VERSION)]
 
 
 class SocketsLater:
@@ -124,9 +137,13 @@ def _who(authenticator: Authenticator) -> Identity | Close | None:
 
 
 def _prepare_upgrade() -> None:
-    """Refuse an upgrade that wsproto would choke on, and never negotiate compression (200 KB a socket)."""
-    if request.path != PATH or "HTTP_UPGRADE" not in request.environ:
+    """Refuse what is no handshake (RFC 6455 4.2.1), and never negotiate compression (200 KB a socket)."""
+    environ = request.environ
+    if request.path != PATH or "HTTP_UPGRADE" not in environ:
         return
-    request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
-    if request.headers.get("Sec-WebSocket-Version") != "13" or not request.headers.get("Sec-WebSocket-Key"):
+    environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+    version, key = environ.get("HTTP_SEC_WEBSOCKET_VERSION"), environ.get("HTTP_SEC_WEBSOCKET_KEY")
+    if request.method != "GET" or environ["SERVER_PROTOCOL"] < "HTTP/1.1" or not version or not key:
         raise InvalidRequest(status=400)
+    if version != VERSION:
+        raise OtherVersion

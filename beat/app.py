@@ -41,6 +41,11 @@ class Clock(PersistentScheduler):  # type: ignore[misc]  # Celery has no types
 
     _looked_at = datetime.min.replace(tzinfo=UTC)
 
+    def setup_schedule(self) -> None:
+        """Make the folder of what is remembered: only a clock that rings needs it, not every command on this app."""
+        Path(self.schedule_filename).parent.mkdir(parents=True, exist_ok=True)
+        super().setup_schedule()
+
     def schedules_equal(self, *schedules: object) -> bool:
         """Tell whether what is remembered still holds; asked at every tick."""
         before, self._looked_at = self._looked_at, self.app.now()
@@ -68,7 +73,6 @@ def _build() -> Celery:
     broker, options = queues.broker_url(str(settings.redis_url))
     built = Celery("forgeline.beat", broker=broker)
     schedule_file = Path(settings.data_dir) / "beat" / "schedule"
-    schedule_file.parent.mkdir(parents=True, exist_ok=True)
     built.conf.update(
         {
             **queues.CONSUMING,

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,20 +60,16 @@ def watch(job_id: str) -> None:
 
 @click.command()
 @click.option("--watch", "keep_looking", is_flag=True, help="Stay, and look again every second.")
-@click.option("--json", "as_json", is_flag=True, help="Print what the server answers.")
+@click.option("--json", "as_json", is_flag=True, help="Print what the server answers; with --watch, each change.")
 def status(keep_looking: bool, as_json: bool) -> None:
     """Show the line, the workers and your unfinished jobs."""
     client = Client.from_env()
-    if as_json:
+    if keep_looking:
+        _watch_line(client, terminal.tell_line if as_json else terminal.follow_line)
+    elif as_json:
         terminal.answer.print_json(json.dumps(client.status()))
-        return
-    if not keep_looking:
+    else:
         terminal.answer.print(terminal.overview(client.status()))
-        return
-    try:
-        terminal.follow_line(_looks(client))
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
 
 
 @click.command()
@@ -110,6 +106,13 @@ def follow(client: Client, job: Json) -> Json:
             terminal.live.print(f"it may be tried again: forgeline retry {job['job_id']}")
         raise SystemExit(1)
     return finished
+
+
+def _watch_line(client: Client, show: Callable[[Iterator[Json]], None]) -> None:
+    try:
+        show(_looks(client))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
 
 
 def _looks(client: Client) -> Iterator[Json]:

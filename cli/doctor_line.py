@@ -23,7 +23,7 @@ OLD_CALLBACK_S = 600.0
 
 PROBLEMS = {
     "unreachable": "start that Forge (with --api), or mend FORGE_URL of this worker",
-    "unauthorized": "set FORGE_AUTH to what Forge's --api-auth says",
+    "unauthorized": "set FORGE_AUTH to what Forge's --api-auth says; a proxy before it must let txt2img through",
     "busy_elsewhere": "wait, or keep other people and workers off this Forge",
     "poisoned": "choose another checkpoint in that Forge, or restart it: it lost its model",
 }
@@ -64,9 +64,9 @@ def look_at_line(store: Store, redis: "Redis", settings: Settings) -> Findings:
     tell = advice if alive else fault
     if _twice(lambda: _wakeups_missing(store, redis)):
         missing = _wakeups_missing(store, redis)
-        yield tell(LINE, f"{missing} of {waiting} waiting jobs have no wake-up in the broker", f"ring again: {rings}")
+        yield tell(LINE, f"jobs that wait without a wake-up: {missing} of {waiting}", f"ring again: {rings}")
     else:
-        yield ok(LINE, f"{waiting} wait, and the broker holds their wake-ups")
+        yield ok(LINE, f"the broker holds the wake-ups of all who wait ({waiting})")
     if _twice(lambda: _index_differs(store, LineIndex(redis))):
         yield tell(LINE, "its index in Redis is not the line of the store", f"rebuild it: {rings}")
     else:
@@ -92,14 +92,14 @@ def _worker(worker: WorkerState) -> Finding:
     if worker.problem:
         return fault(part, f"cannot use {worker.forge}: {worker.problem}", PROBLEMS.get(worker.problem, "see its log"))
     if worker.circuit != "closed":
-        text = f"circuit of {worker.forge} is {worker.circuit} after {worker.failures} failures"
+        text = f"circuit of {worker.forge} is {worker.circuit} (failures in a row: {worker.failures})"
         return fault(part, text, "see Forge's own log; it is tried again by itself")
     return ok(part, f"lives, {'runs a job' if worker.job_id else 'idle'}{', demo renderer' if worker.demo else ''}")
 
 
 def _paused(store: Store, waiting: int) -> Finding:
     if store.line_state().paused:
-        return advice(LINE, f"is paused, {waiting} wait", "`POST /queue/resume`, or the button in the page")
+        return advice(LINE, f"is paused (waiting: {waiting})", "`POST /queue/resume`, or the button in the page")
     return ok(LINE, "is not paused")
 
 

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from cli.doctor_findings import EndOfLook, Finding, Findings, advice, fault, ok
 from shared.queues import CLOCKS_APART_S
@@ -47,7 +47,7 @@ def look_at_postgres(store: Store, database_url: str) -> Findings:
 def look_at_redis(redis: "Redis") -> Findings:
     """Look at the broker; raises EndOfLook when it is away."""
     try:
-        redis.ping()
+        writable = _takes_writes(redis)
         began = time.monotonic()
         seconds, micros = redis.time()
         took_s = time.monotonic() - began
@@ -55,11 +55,25 @@ def look_at_redis(redis: "Redis") -> Findings:
     except RedisError as error:
         yield fault(REDIS, f"cannot be reached: {error}", "start it, or mend REDIS_URL")
         raise EndOfLook from error
+    if not writable:
+        mend = "make room on its disk, or see its own log; then `redis-cli bgsave`, and it takes them again"
+        yield fault(REDIS, "takes no writes, so no submission: it could not save to its disk (MISCONF)", mend)
     yield _clock(REDIS, seconds + micros / 1e6 - time.time())
     yield _eviction(str(facts.get("maxmemory_policy", "")))
     yield _persistence(facts)
     yield _memory(facts)
     yield _speed(REDIS, took_s)
+
+
+def _takes_writes(redis: "Redis") -> bool:
+    """Tell whether Redis takes writes; one that could not save to its disk refuses PING as well as those."""
+    try:
+        redis.ping()
+    except ResponseError as error:
+        if not str(error).startswith("MISCONF"):
+            raise
+        return False
+    return True
 
 
 def _clock(part: str, ahead_s: float) -> Finding:

@@ -4,6 +4,7 @@ What is alive goes to standard error, so that standard output holds the answer a
 line for each change where a file does.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,6 +31,10 @@ COLORS = {
 }
 
 
+#: what differs at every look, though nothing happened
+PASSING = dict.fromkeys(("server_time", "eta_seconds"))
+
+
 def follow_job(changes: Iterable[Json]) -> Json:
     """Show a job until its changes end; gives its last state."""
     return _with_bar(changes) if live.is_terminal else _line_by_line(changes)
@@ -43,6 +48,16 @@ def follow_line(looks: Iterable[Json]) -> None:
     with Live(console=answer, auto_refresh=False) as screen:
         for look in looks:
             screen.update(overview(look), refresh=True)
+
+
+def tell_line(looks: Iterable[Json]) -> None:
+    """Tell programs every look at the line that differs from the one before: a JSON document a line."""
+    told: Json = {}
+    for look in looks:
+        lasting = {**look, "jobs": [job | PASSING for job in look["jobs"]]}
+        if lasting != told:
+            told = lasting
+            answer.out(json.dumps(look))
 
 
 def where(job: Json) -> str:

@@ -84,7 +84,7 @@ class Circuit:
         self._shared.give_probe_back(self._me)
 
     def trip(self) -> None:
-        """Open at once: Forge may still be at work on what we gave up."""
+        """Open at once: Forge may still be at work on what we gave up, or lets us look and not draw."""
         self._breaker.open()
         self._shared.give_probe_back(self._me)
 

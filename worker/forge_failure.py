@@ -9,7 +9,7 @@ Forge answers almost every fault with status 500 and tells the cause only in its
 | 500 "out of memory"                                                  | out_of_memory   | no                     |
 | 500 TypeError, KeyError, ValueError, ZeroDivisionError …             | rejected        | no                     |
 | any other 5xx                                                        | server_error    | yes                    |
-| 401, 403                                                             | unauthorized    | no                     |
+| 401, 403                                                             | unauthorized    | no; drawing: it opens  |
 | 404 or 500 that names a missing model                                | model_not_found | no                     |
 | any other 4xx                                                        | rejected        | no                     |
 | 200 without a usable image                                           | bad_image       | no                     |

@@ -93,8 +93,13 @@ class Gate:
             self._end(given_up)
 
     def blame(self, failure: ForgeFailure) -> None:
-        """Count a failure of Forge's and tell what is wrong with it."""
-        if not failure.idle_again:
+        """Count a failure of Forge's and tell what is wrong with it.
+
+        A Forge that answers our look and refuses to draw for us, as by a rule of its proxy's, would refuse the next
+        job too, and cost each a claim: the circuit opens at once.
+        """
+        refuses_us = failure.sent and failure.kind is FailureKind.UNAUTHORIZED
+        if refuses_us or not failure.idle_again:
             self._circuit.trip()
         elif failure.counts:
             self._circuit.failure()

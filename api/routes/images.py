@@ -51,7 +51,7 @@ def image(name: str) -> Response:
     response.set_etag(f"{name}-{asked.w or 'full'}")
     if asked.download == "1":
         name_it(response, file_name(job, THUMBNAIL_SUFFIX if asked.w else ".png"))
-    return conditionally(response, accept_ranges=True, complete_length=len(content))
+    return conditionally(response, length=len(content))
 
 
 def _content(name: str, width: int | None) -> bytes:

@@ -55,7 +55,7 @@ def status(job_id: str) -> Response:
     while job.change_seq == seen and not job.terminal and monotonic() < deadline and not is_draining():
         sleep(LOOK_EVERY_S)
         job = _mine(job_id)
-    return as_json(context().live.view(job))
+    return as_json(_shown(job, context().live.view(job)))
 
 
 @jobs.delete("/image/job/<job_id>/cancel")
@@ -63,7 +63,7 @@ def cancel(job_id: str) -> Response:
     """Cancel: 200 once cancelled, 202 while Forge is being stopped."""
     parse_query(request.args, Query)
     job, view = context().processor.cancel(job_id_of(job_id), current_identity())
-    return as_json(view, 200 if job.terminal else 202)
+    return as_json(_shown(job, view), 200 if job.terminal else 202)
 
 
 @jobs.delete("/image/jobs")
@@ -106,7 +106,7 @@ def listing() -> Response:
     )
     shown = page[: asked.limit]
     more = len(page) > asked.limit
-    views = [context().live.view(job) for job in shown]
+    views = [_shown(job, context().live.view(job)) for job in shown]
     return as_json({"jobs": views, "next_cursor": str(shown[-1].ticket) if more else None})
 
 
@@ -141,6 +141,11 @@ def _mine(job_id: str) -> Job:
     if job is None:
         raise NotFound
     return job
+
+
+def _shown(job: Job, view: dict[str, Any]) -> dict[str, Any]:
+    """Return a job's view for whoever asks: an admin sees everybody's jobs, and previews of their own alone."""
+    return view if job.belongs_to(current_identity()) else view | {"preview_url": None}
 
 
 def _accepted(job: Job, view: dict[str, Any], status_code: int) -> Response:

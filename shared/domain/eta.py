@@ -1,18 +1,25 @@
 """Estimates from the durations seen: how long until an image is there.
 
 The nearest kind of work with at least two samples decides: the same model, steps and size;
-else the same model; else anything, both scaled by steps × pixels. Model loading is learned
-apart and not part of a run. Fewer than two samples: no number, rather than a guess.
+else the same model; else anything, both scaled by steps × pixels from what is nearest in that:
+a tiny picture's time is mostly what every picture costs. Model loading is learned apart and not
+part of a run. Fewer than two samples: no number, rather than a guess.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
+from math import inf
 from statistics import median
 from typing import Any, NamedTuple
 
+#: seconds for each step and pixel, newest first, by steps × pixels
+Rates = dict[float, list[float]]
+
 MIN_SAMPLES = 2
 MAX_SAMPLES = 20
+#: sizes that differ by less than so many times are alike
+ABOUT = 2.0
 #: from here on a job's own pace says more than the history
 MIN_PROGRESS = 10
 
@@ -66,8 +73,8 @@ class Estimator:
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         self._same: dict[Work, list[float]] = {}
-        self._model_rates: dict[str | None, list[float]] = {}
-        self._rates: list[float] = []
+        #: under None those of all models
+        self._of_model: dict[str | None, Rates] = {None: {}}
         self._known: dict[Work, Range | None] = {}
         for sample in samples:
             self._learn(sample)
@@ -108,20 +115,32 @@ class Estimator:
         return done_s
 
     def _learn(self, sample: Sample) -> None:
-        rate = sample.run_s / sample.work.size
+        size = sample.work.size
         for model in {sample.work.model, None}:
             _keep(self._same.setdefault(sample.work._replace(model=model), []), sample.run_s)
-            _keep(self._model_rates.setdefault(model, []), rate)
-        _keep(self._rates, rate)
+            _keep(self._of_model.setdefault(model, {}).setdefault(size, []), sample.run_s / size)
 
     def _range(self, work: Work) -> Range | None:
         same = self._same.get(work, [])
         if len(same) >= MIN_SAMPLES:
             return _range_of(same, 1.0)
-        rates = self._model_rates.get(work.model, [])
+        rates = _rates_near(work.size, self._of_model.get(work.model, {}))
         if len(rates) < MIN_SAMPLES:
-            rates = self._rates
+            rates = _rates_near(work.size, self._of_model[None])
         return _range_of(rates, work.size) if len(rates) >= MIN_SAMPLES else None
+
+
+def _rates_near(size: float, rates: Rates) -> list[float]:
+    """Return the rates of the sizes nearest to `size`: of enough to tell, and of those about as far off."""
+    found: list[float] = []
+    most = inf
+    for times, seen in sorted((max(seen / size, size / seen), seen) for seen in rates):
+        if times > most:
+            break
+        found += rates[seen]
+        if len(found) >= MIN_SAMPLES:
+            most = min(most, ABOUT * times)
+    return found[:MAX_SAMPLES]
 
 
 def _keep(values: list[float], value: float) -> None:

@@ -9,7 +9,7 @@
 | rejected        | 4xx, or a type error in what we sent                    | failed at once                   |
 | out_of_memory   | the GPU's memory did not suffice                        | one retry, then failed           |
 | bad_image       | 200, but no usable image                                | one retry, then failed           |
-| unauthorized    | 401, 403: our configuration is wrong                    | back to its place                |
+| unauthorized    | 401, 403: our configuration is wrong, or a proxy's      | back to its place                |
 | model_not_found | the model asked for is not on this server               | failed at once                   |
 
 What follows from a kind is decided in `shared.domain.decisions`.

@@ -53,7 +53,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "tr": "Sıra dolu. Lütfen daha sonra tekrar deneyin.",
     },
     "too_many_jobs": {
-        "en": "You have {limit} unfinished jobs, the most allowed at once.",
+        "en": "You have the most unfinished jobs allowed at once: {limit}.",
         "tr": "Tamamlanmamış {limit} işiniz var; aynı anda daha fazlasına izin verilmiyor.",
     },
     "queue_unavailable": {
@@ -89,7 +89,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "tr": "İşlem zaman aşımına uğradı (Stuck Job Guard)",
     },
     "worker_lost": {
-        "en": "The worker died {deaths} times while it drew this picture.",
+        "en": "The worker died while it drew this picture. Failed runs: {deaths}.",
         "tr": "Bu görsel çizilirken işçi süreç {deaths} kez durdu.",
     },
     "expired": {
@@ -113,7 +113,7 @@ FAULT_TEXTS: dict[str, dict[str, str]] = {
     "not_text": {"en": "This must be text.", "tr": "Bu bir metin olmalı."},
     "empty": {"en": "This must not be empty.", "tr": "Bu boş olamaz."},
     "too_long": {
-        "en": "At most {limit} characters are allowed.",
+        "en": "The longest text allowed, in characters: {limit}.",
         "tr": "En fazla {limit} karaktere izin verilir.",
     },
     "bad_characters": {

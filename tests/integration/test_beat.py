@@ -212,7 +212,7 @@ def test_a_clock_that_is_set_back_while_it_runs_stops_no_duty(tmp_path: Path, mo
     now, rung = [datetime.now(UTC)], []
     monkeypatch.setattr(Celery, "now", lambda _: now[0])
     monkeypatch.setattr(Clock, "producer", None)
-    clock = Clock(app, schedule_filename=str(tmp_path / "schedule"))
+    clock = Clock(app, schedule_filename=str(tmp_path / "var" / "schedule"))
     monkeypatch.setattr(clock, "apply_entry", lambda entry, **_: rung.append(entry.name))
 
     def ring_until(moment: datetime) -> set[str]:

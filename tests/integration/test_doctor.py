@@ -134,10 +134,10 @@ FAULTS: list[tuple[Callable[[Patient], None], str, str, str]] = [
     (take_models_away, "Forge", "no model", "models/Stable-diffusion"),
     (stop_gpu_worker, "GPU workers", "none lives", "celery -A worker worker"),
     (poison_worker, "worker gpu1@a", "poisoned", "checkpoint"),
-    (open_circuit, "worker gpu1@a", "open after 5", "log"),
+    (open_circuit, "worker gpu1@a", "open (failures in a row: 5)", "log"),
     (stop_beat, "beat", "does not ring", "celery -A beat beat"),
     (stop_maintenance, "beat", "no maintenance worker", "celery -A beat worker"),
-    (lose_wakeups, "line", "1 of 1 waiting jobs have no wake-up", "beat"),
+    (lose_wakeups, "line", "without a wake-up: 1 of 1", "beat"),
     (lose_index, "line", "index", "beat"),
 ]
 

@@ -111,6 +111,22 @@ def test_a_condition_that_does_not_hold_is_told_as_a_problem(alices: World, path
     assert same.status_code == 200 and same.mimetype != "application/problem+json"
 
 
+def test_more_last_bytes_than_there_are_is_the_whole_picture(alices: World) -> None:
+    whole = alices.ask("owner", "GET", f"/images/{alices.image}").get_data()
+    for asked, status, part in [
+        (f"bytes=-{len(whole) + 1}", 206, whole),
+        ("bytes=-99999", 206, whole),
+        (f"bytes=-{len(whole)}", 206, whole),
+        ("bytes=-3", 206, whole[-3:]),
+        ("bytes=-0", 416, None),
+        ("bytes=99999-", 416, None),
+    ]:
+        answer = alices.ask("owner", "GET", f"/images/{alices.image}", headers={"Range": asked})
+        assert (answer.status_code, part is None or answer.get_data() == part) == (status, True), asked
+        first = len(whole) - len(part or b"")
+        assert part is None or answer.headers["Content-Range"] == f"bytes {first}-{len(whole) - 1}/{len(whole)}"
+
+
 @pytest.mark.parametrize(("method", "template", "admin"), ADMIN_THINGS)
 def test_an_admins_route_says_nothing_to_others(alices: World, method: str, template: str, admin: int) -> None:
     hers, missing = paths(alices, template)
@@ -134,6 +150,17 @@ def test_everybodys_jobs_are_listed_for_admins_only(alices: World) -> None:
     assert alices.ask("owner", "GET", "/image/jobs?all=1").status_code == 403
     listed = alices.ask("admin", "GET", "/image/jobs?all=1").get_json()["jobs"]
     assert {job["job_id"] for job in listed} >= {alices.waiting.job_id, alices.failed.job_id}
+
+
+def test_a_preview_is_shown_to_whom_may_fetch_it(alices: World) -> None:
+    status, cancel = f"/image/job/{alices.working.job_id}/status", f"/image/job/{alices.working.job_id}/cancel"
+    hers = alices.ask("owner", "GET", status).get_json()["preview_url"]
+    assert alices.ask("owner", "GET", hers).status_code == 200
+    listed = alices.ask("admin", "GET", "/image/jobs?all=1").get_json()["jobs"]
+    assert {job["preview_url"] for job in listed} == {None}
+    assert alices.ask("admin", "GET", status).get_json()["preview_url"] is None
+    assert alices.ask("admin", "DELETE", cancel).get_json()["preview_url"] is None
+    assert alices.ask("owner", "DELETE", cancel).get_json()["preview_url"] == hers
 
 
 def test_nobody_writes_into_someone_elses_conversation(alices: World) -> None:

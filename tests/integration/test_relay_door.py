@@ -1,6 +1,7 @@
 """The socket's door, at the API as it is served: Host, Origin, tokens, and the end."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -72,13 +73,38 @@ def bearer(user: str, **more: Any) -> dict[str, str]:
 def test_the_door_of_the_socket(server: ApiServer, browsers: Browsers) -> None:
     assert browsers.refused(origin="https://evil.example", header=bearer("42")) == 403
     assert browsers.refused(host="evil.example", header=bearer("42")) == 421
-    assert browsers.refused(header=["Sec-WebSocket-Version: 8", *(f"{k}: {v}" for k, v in bearer("42").items())]) == 400
+    assert browsers.refused(header=["Sec-WebSocket-Version: 8", *(f"{k}: {v}" for k, v in bearer("42").items())]) == 426
     own = browsers.open(origin=f"http://{server.host}", header=bearer("42", preferred_username="alice"))
     assert greeted(own)[0]["user"] == {"user_id": "42", "username": "alice", "roles": [], "auth_mode": "jwt"}
     nobody = browsers.open(suppress_origin=True, header=bearer("42"))
     greeted(nobody)
     assert close_code(browsers.open(header={"Authorization": "Bearer forged"})) == 4401
     assert close_code(browsers.open(header=bearer("42", ends_in_s=-5))) == 4401
+
+
+def handshake(port: int, first_line: str, version: str | None = "13") -> tuple[int, dict[str, str]]:
+    """Ask for a socket in the very bytes of a handshake; gives the status and the headers that answer."""
+    told = "" if version is None else f"Sec-WebSocket-Version: {version}\r\n"
+    asked = (
+        f"{first_line}\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{told}Authorization: {bearer('42')['Authorization']}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", port), timeout=15) as peer, peer.makefile("rb") as answer:
+        peer.sendall(asked.encode())
+        status = int(answer.readline().split()[1])
+        lines = iter(lambda: answer.readline().decode().strip(), "")
+        return status, dict(line.split(": ", 1) for line in lines)
+
+
+def test_a_handshake_is_a_get_of_http_1_1_or_later_in_our_version(server: ApiServer) -> None:
+    assert handshake(server.port, "GET /ws HTTP/1.1")[0] == 101
+    assert handshake(server.port, "HEAD /ws HTTP/1.1")[0] == 400
+    assert handshake(server.port, "GET /ws HTTP/1.0")[0] == 400
+    assert handshake(server.port, "GET /ws HTTP/1.1", version=None)[0] == 400
+    for version in ("8", "14", "13, 8"):
+        status, headers = handshake(server.port, "GET /ws HTTP/1.1", version)
+        assert (status, headers["Sec-WebSocket-Version"], headers["Upgrade"]) == (426, "13", "websocket"), version
+        assert headers["Content-Type"] == "application/problem+json"
 
 
 def test_the_cookie_of_a_session_opens_the_socket_and_ends_with_its_token(

@@ -1,4 +1,4 @@
-"""A process that an operator starts without the addresses it needs ends in words."""
+"""A process that an operator starts without the addresses it needs ends in words; one that only looks makes nothing."""
 
 import subprocess
 from pathlib import Path
@@ -32,6 +32,16 @@ def test_a_process_with_wrong_settings_names_each_and_ends(name: str, tmp_path: 
     assert done.returncode == 2, done.stderr
     assert named(done.stderr) == {"PORT", "LEASE_S"}
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [("inspect", "ping", "-t", "0.1"), ("report",)])
+@pytest.mark.parametrize("app", ["beat", "worker"])
+def test_a_command_that_only_looks_makes_nothing(
+    app: str, command: tuple[str, ...], redis_url: str, tmp_path: Path
+) -> None:
+    done = started([*celery(app), *command], tmp_path, DATA_DIR="var", REDIS_URL=redis_url)
+    assert "Traceback" not in done.stderr and done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def started(command: list[str], folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":

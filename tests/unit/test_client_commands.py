@@ -1,8 +1,10 @@
 """What the client commands say, as far as no server is needed for it, or one in a can."""
 
+import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from rich.console import Console
 from cli import terminal
 from cli.main import cli
 from cli.ports import free_port
-from tests.canned_api import COMPLETE, LOST, canned_api
+from tests.canned_api import COMPLETE, LOST, CannedApi, canned_api
 from tests.stack import clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,26 +141,42 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_submitted(tmp_
     assert (code, said, api.asked) == (1, "", []) and "afile/a.png cannot be written" in told
 
 
+def lines_of_a_watch(api: CannedApi, *words: str, telling: Callable[[str], object], many: int) -> list[str]:
+    """Watch the line through a pipe until so many lines tell something, then press Ctrl-C; gives those lines."""
+    command = [sys.executable, "-c", HEARS_CTRL_C, "status", "--watch", *words]
+    environment = clean_environment({"FORGELINE_URL": api.url, "PYTHONPATH": str(ROOT)})
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout and watching.stderr
+        found: list[str] = []
+        try:
+            while len(found) < many:
+                line = watching.stdout.readline()
+                assert line, watching.stderr.read()
+                found += [line.strip()] if telling(line) else []
+            watching.send_signal(signal.SIGINT)
+            _, told = watching.communicate(timeout=20)
+        finally:
+            watching.kill()
+    assert (watching.returncode, told) == (130, "")
+    return found
+
+
 def test_a_watched_line_goes_into_a_pipe_at_every_change_and_outlives_a_restart_of_the_server() -> None:
     with canned_api() as api:
         first = api.answer_to("/image/status")
         api.answers = [first, LOST, first]
         api.line = {**api.line, "waiting": 4}
-        command = [sys.executable, "-c", HEARS_CTRL_C, "status", "--watch"]
-        environment = clean_environment({"FORGELINE_URL": api.url, "PYTHONPATH": str(ROOT)})
-        with subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as watching:
-            assert watching.stdout and watching.stderr
-            totals: list[str] = []
-            while len(totals) < 2:
-                line = watching.stdout.readline()
-                assert line, watching.stderr.read()
-                totals += [line.strip()] if "waiting," in line and "running" in line else []
-            watching.send_signal(signal.SIGINT)
-            try:
-                _, told = watching.communicate(timeout=20)
-            finally:
-                watching.kill()
+        totals = lines_of_a_watch(api, telling=lambda line: "waiting," in line and "running" in line, many=2)
     assert totals == ["1 waiting, 0 running", "4 waiting, 0 running"]
-    assert (watching.returncode, told) == (130, "")
+
+
+def test_a_watched_line_is_told_to_programs_in_a_line_of_json_at_every_change() -> None:
+    with canned_api() as api:
+        first = api.answer_to("/image/status")
+        later = {**first, "jobs": [{**first["jobs"][0], "server_time": "later", "eta_seconds": 1}]}
+        api.answers = [first, later, LOST, later]
+        api.line = {**api.line, "waiting": 4}
+        told = [json.loads(line) for line in lines_of_a_watch(api, "--json", telling=bool, many=2)]
+    assert told == [first, {**first, "queue": api.line}]

@@ -1,5 +1,6 @@
 """Every error has a code, a status, a temper and texts in two languages."""
 
+import re
 from collections.abc import Iterator
 from string import Formatter
 
@@ -72,3 +73,9 @@ def test_a_fault_says_its_limits() -> None:
 def test_temper_follows_the_code() -> None:
     assert ErrorCode.QUEUE_FULL in TEMPORARY and ErrorCode.INVALID_REQUEST not in TEMPORARY
     assert all(status_of(error()) >= 400 for error in classes())
+
+
+@pytest.mark.parametrize("text", [text["en"] for text in (*TEXTS.values(), *FAULT_TEXTS.values())])
+def test_an_english_text_is_right_for_one_as_for_many(text: str) -> None:
+    said = text.format_map({name: 1 for _, name, _, _ in Formatter().parse(text) if name})
+    assert not re.search(r"\b1 (\w+ )?\w+s\b", said), said

@@ -3,6 +3,8 @@
 import random
 from statistics import median
 
+import pytest
+
 from shared.domain.eta import Estimator, Running, Sample, Work
 
 SIZES = ((512, 512), (1024, 1024), (832, 1216))
@@ -48,6 +50,18 @@ def test_the_median_error_is_small_once_five_samples_exist() -> None:
         truth = true_run_s(asked, noise)
         errors.append(abs(expected.likely_s - truth) / truth)
     assert median(errors) <= 0.15
+
+
+@pytest.mark.parametrize("model", ["flux-dev", None, "never seen"])
+def test_a_row_of_tiny_pictures_tells_nothing_of_large_ones_while_others_do(model: str | None) -> None:
+    noise = random.Random(7)
+    tiny, large = params(4, (256, 256)), params(40, (1024, 1024))
+    seen = [tiny] * 60 + [large] * 2
+    samples = [Sample(each, true_run_s(each, noise)) for each in seen]
+    asked = params(30, (1024, 1024), model)
+    expected, truth = Estimator(samples).run(asked), true_run_s(params(30), noise)
+    assert expected is not None
+    assert abs(expected.likely_s - truth) / truth < 0.15
 
 
 def test_the_same_kind_of_work_decides_before_anything_else() -> None:
