@@ -38,6 +38,11 @@ class Work(NamedTuple):
         return cls(params.get("model"), params["steps"], params["width"], params["height"])
 
     @property
+    def is_sound(self) -> bool:
+        """Whether it can be reckoned with: what somebody wrote into the database by hand may be no number."""
+        return all(isinstance(part, int) for part in (self.steps, self.width, self.height))
+
+    @property
     def size(self) -> float:
         """Steps × pixels."""
         return max(1.0, float(self.steps * self.width * self.height))
@@ -82,7 +87,7 @@ class Estimator:
     def run(self, work: Work) -> Range | None:
         """Return how long a run of `work` takes, in seconds, or None when not known."""
         if work not in self._known:
-            self._known[work] = self._range(work)
+            self._known[work] = self._range(work) if work.is_sound else None
         return self._known[work]
 
     def rest(self, running: Running) -> float | None:

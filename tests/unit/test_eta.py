@@ -94,3 +94,8 @@ def test_the_rest_follows_the_jobs_own_pace() -> None:
     assert slow is not None and 3.0 < slow < 4.5
     assert estimator.rest(Running(params(), None, 0)) == 10.0
     assert Estimator([]).rest(Running(params(), None, 0)) is None
+
+
+def test_what_is_no_number_gets_no_estimate() -> None:
+    seen = [Sample(params(), 4.0), Sample(params(), 5.0)]
+    assert Estimator(seen).run(Work(None, "many", 64, 64)) is None  # type: ignore[arg-type]  # written by hand
