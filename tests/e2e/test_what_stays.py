@@ -40,6 +40,24 @@ def test_a_reload_before_the_answer_draws_nothing_twice(studio: Studio) -> None:
     assert len(studio.server.world.jobs) == 2
 
 
+def test_the_keyboard_goes_on_where_a_row_of_another_conversation_ended(studio: Studio) -> None:
+    for prompt in (ROBOT, FOREST):
+        studio.server.world.submit("local", prompt)
+    studio.open()
+    studio.button("New conversation").click()
+    rows = studio.page.get_by_role("region", name="In other conversations").get_by_role("listitem")
+    expect(rows).to_have_count(2)
+    rows.first.get_by_role("button").first.focus()
+    studio.page.keyboard.press("Tab")
+    studio.page.keyboard.press("Enter")
+    expect(rows).to_have_count(1)
+    expect(rows.get_by_role("button").first).to_be_focused()
+    studio.page.keyboard.press("Tab")
+    studio.page.keyboard.press("Enter")
+    expect(rows).to_have_count(0)
+    expect(studio.composer).to_be_focused()
+
+
 def test_earlier_pictures_leave_the_reader_at_the_first_one(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(40):
         studio.finished(f"picture {number}")
