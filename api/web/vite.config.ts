@@ -14,6 +14,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
+      // React's developer tools look into `npm run dev`; without their hook the bundle is smaller
+      transform: { define: { __REACT_DEVTOOLS_GLOBAL_HOOK__: 'undefined' } },
+      // reading a property or a global changes nothing, here and in the packages
+      treeshake: { propertyReadSideEffects: false, unknownGlobalSideEffects: false },
       output: {
         // React and the animation library change rarely: a file of their own stays in caches
         codeSplitting: { groups: [{ name: 'vendor', test: /node_modules/ }] },

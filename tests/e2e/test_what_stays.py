@@ -17,7 +17,45 @@ def test_a_prompt_that_was_not_sent_survives_a_reload(studio: Studio) -> None:
     studio.page.unroute("**/image/generate")
     studio.page.reload()
     studio.rest()
-    expect(studio.composer).to_have_value(f"{FOREST}\n{ROBOT}")
+    expect(studio.bars).to_have_count(1)
+    assert studio.server.world.jobs[studio.only_job()]["prompt"] == FOREST
+    expect(studio.composer).to_have_value(ROBOT)
+
+
+def test_a_reload_before_the_answer_draws_nothing_twice(studio: Studio) -> None:
+    studio.finished(LIGHTHOUSE)
+    studio.open()
+    studio.server.trouble.lag_s["/image/generate"] = 60
+    studio.ask(FOREST)
+    wait_for(lambda: len(studio.server.world.jobs) == 2, what="the submission")
+    studio.server.trouble.lag_s.clear()
+    studio.page.reload()
+    studio.rest()
+    expect(studio.bars).to_have_count(1)
+    expect(studio.turns).to_have_count(2)
+    expect(studio.page.locator('[data-phase="sending"]')).to_have_count(0)
+    expect(studio.composer).to_have_value("")
+    studio.composer.press("Enter")
+    wait_for(lambda: studio.server.trouble.asked["POST /image/generate"] == 2)
+    assert len(studio.server.world.jobs) == 2
+
+
+def test_the_keyboard_goes_on_where_a_row_of_another_conversation_ended(studio: Studio) -> None:
+    for prompt in (ROBOT, FOREST):
+        studio.server.world.submit("local", prompt)
+    studio.open()
+    studio.button("New conversation").click()
+    rows = studio.page.get_by_role("region", name="In other conversations").get_by_role("listitem")
+    expect(rows).to_have_count(2)
+    rows.first.get_by_role("button").first.focus()
+    studio.page.keyboard.press("Tab")
+    studio.page.keyboard.press("Enter")
+    expect(rows).to_have_count(1)
+    expect(rows.get_by_role("button").first).to_be_focused()
+    studio.page.keyboard.press("Tab")
+    studio.page.keyboard.press("Enter")
+    expect(rows).to_have_count(0)
+    expect(studio.composer).to_be_focused()
 
 
 def test_earlier_pictures_leave_the_reader_at_the_first_one(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:

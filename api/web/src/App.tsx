@@ -3,7 +3,6 @@ import { domMin, LazyMotion, MotionConfig } from 'framer-motion';
 import { type MouseEvent, useEffect, useState } from 'react';
 import { followAddress } from './actions/conversations';
 import { begin } from './actions/session';
-import { keepUnanswered } from './actions/submit';
 import { Announcer } from './components/Announcer';
 import { Banner } from './components/Banner';
 import { Composer } from './components/Composer';
@@ -23,6 +22,7 @@ import { focusPrompt } from './stores/composerStore';
 import { useConnectionStore } from './stores/connectionStore';
 import { keepJobsCached } from './stores/jobsCache';
 import { useSessionStore } from './stores/sessionStore';
+import { keepUnsent } from './stores/unsent';
 
 export function App() {
   const session = useSessionStore((state) => state.state);
@@ -109,7 +109,7 @@ function usePageLife(): void {
     const setOnline = (): void => useConnectionStore.getState().setOnline(navigator.onLine);
     addEventListener('online', setOnline);
     addEventListener('offline', setOnline);
-    const stops = [followAddress(), startAnnouncing(), startTab(), keepUnanswered()];
+    const stops = [followAddress(), startAnnouncing(), startTab(), keepUnsent()];
     void begin();
     return () => {
       removeEventListener('online', setOnline);

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { loadMessages, loadOlderMessages } from '../src/actions/conversations';
+import { loadConversations, loadMessages, loadMoreConversations, loadOlderMessages } from '../src/actions/conversations';
 import { takeFrames } from '../src/actions/intake';
 import type { Job } from '../src/api/types';
 import { useChatStore } from '../src/stores/chatStore';
@@ -79,7 +79,7 @@ describe('reading the newest messages again', () => {
 describe('reading messages while a prompt is being sent', () => {
   it('leaves out its own message and the question to it, until it is answered', async () => {
     const request = { prompt: 'a boat' };
-    useChatStore.getState().addPending({ key: 'k', userId: 'u', request, home: { conversationId: 'c' }, typed: true, sent: true, failure: null });
+    useChatStore.getState().addPending({ key: 'k', userId: 'u', request, home: { conversationId: 'c' }, typed: true, tries: 1, failure: null });
     const turn = (id: number, made: Job) => [message({ id, role: 'user', content: made.prompt }), message({ id: id + 1, job: { ...made, message_id: id + 1 } })];
     const before = turn(301, complete({ job_id: 'old', prompt: 'a boat' }));
     const own = turn(303, job({ job_id: 'new', prompt: 'a boat' }));
@@ -89,5 +89,78 @@ describe('reading messages while a prompt is being sent', () => {
     useChatStore.getState().dropPending('k');
     await loadMessages('c');
     expect(ids().slice(-2)).toEqual([303, 304]);
+  });
+});
+
+describe('reading the list of conversations again', () => {
+  let dates: Map<string, number>;
+  const moment = (at: number): string => new Date(at * 1000).toISOString();
+  const shown = (): string[] => useChatStore.getState().conversations.map(({ id }) => id);
+  const all = (): string[] => [...dates.entries()].sort((a, b) => b[1] - a[1]).map(([id]) => id);
+
+  /** The newest first, in pages of fifty; the cursor is the moment of the last. */
+  function list(path: string): Response {
+    const before = Number(/cursor=(\d+)/.exec(path)?.[1] ?? Number.POSITIVE_INFINITY);
+    const rest = all().filter((id) => (dates.get(id) ?? 0) < before);
+    const conversations = rest.slice(0, 50).map((id) => ({ id, title: id, created_at: '', updated_at: moment(dates.get(id) ?? 0) }));
+    const last = dates.get(conversations.at(-1)?.id ?? '');
+    return new Response(JSON.stringify({ conversations, next_cursor: rest.length > 50 ? String(last) : null }));
+  }
+
+  beforeEach(async () => {
+    dates = new Map(upTo(1, 120).map((at) => [`c${at}`, at]));
+    vi.stubGlobal('fetch', async (path: string) => (path.startsWith('/conversations?') ? list(path) : page(path)));
+    await loadConversations();
+    await loadMoreConversations();
+    expect(shown()).toHaveLength(100);
+  });
+
+  it('keeps what was read beyond the first page, and goes on after it', async () => {
+    dates.set('new', 200).set('c30', 201);
+    await loadConversations();
+    expect(shown()).toEqual(all().slice(0, 102).filter((id) => id === 'c30' || shown().includes(id)));
+    await loadMoreConversations();
+    expect(shown()).toEqual(all());
+    expect(useChatStore.getState().nextCursor).toBeNull();
+  });
+
+  it('drops what was deleted within the page, and keeps the rest', async () => {
+    dates.delete('c110');
+    await loadConversations();
+    expect(shown()).toEqual(all().slice(0, 99));
+  });
+
+  it('shows a conversation that came up once, with its new moment', async () => {
+    dates.set('c50', 300);
+    await loadConversations();
+    expect(shown()).toEqual(all().slice(0, 100));
+    expect(useChatStore.getState().conversations[0]?.updated_at).toBe(moment(300));
+  });
+
+  it('starts anew where so many came that it does not reach what was read', async () => {
+    for (const at of upTo(1, 60)) dates.set(`n${at}`, 200 + at);
+    await loadConversations();
+    expect(shown()).toEqual(all().slice(0, 50));
+    await loadMoreConversations();
+    expect(shown()).toEqual(all().slice(0, 100));
+  });
+
+  it('leaves no gap when it starts anew while the next page is on its way', async () => {
+    const more = loadMoreConversations();
+    for (const at of upTo(1, 60)) dates.set(`n${at}`, 200 + at);
+    let answer = (): void => undefined;
+    const late = new Promise<void>((resolve) => (answer = resolve));
+    vi.stubGlobal('fetch', async (path: string) => (path.includes('cursor') ? late.then(() => list(path)) : list(path)));
+    await loadConversations();
+    answer();
+    await more;
+    expect(shown()).toEqual(all().slice(0, shown().length));
+  });
+
+  it('takes all of a list that ends with its first page', async () => {
+    for (const at of upTo(1, 100)) dates.delete(`c${at}`);
+    await loadConversations();
+    expect(shown()).toEqual(all());
+    expect(useChatStore.getState().nextCursor).toBeNull();
   });
 });

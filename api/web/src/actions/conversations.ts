@@ -69,7 +69,8 @@ export async function loadMoreConversations(): Promise<void> {
   if (!nextCursor) return;
   try {
     const page = await getConversations(nextCursor);
-    addConversations(page.conversations, page.next_cursor);
+    // the list may have been started anew meanwhile
+    if (useChatStore.getState().nextCursor === nextCursor) addConversations(page.conversations, page.next_cursor);
   } catch (error) {
     complain(error);
   }

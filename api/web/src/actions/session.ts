@@ -17,7 +17,7 @@ import { forgetAddress, loadConversations, refreshOpen, viewOfAddress } from './
 import { whenNewcomer } from './intake';
 import { loadOptions } from './options';
 import { releaseOvertaking } from './overtaking';
-import { forgetSubmissions } from './submit';
+import { forgetSubmissions, restoreUnsent, sendOn } from './submit';
 
 const TRY_AGAIN_MS = 2000;
 const RETURN_EVERY_MS = 60_000;
@@ -81,9 +81,13 @@ function enter(me: Me): void {
   if (before !== null && !isReturn) forgetEverything();
   else if (!isReturn) startEmpty();
   signedIn(me);
-  if (isReturn) return void refreshOpen();
+  if (isReturn) {
+    sendOn();
+    return void refreshOpen();
+  }
   void loadOptions();
   showCached(me.user_id);
+  restoreUnsent(me.user_id);
   void loadConversations();
 }
 

@@ -3,7 +3,8 @@
  *
  * Rules: one click is one idempotency key, however often it has to be sent; a refusal brings the
  * text back into the composer and makes no failed message; only a submission that may or may not
- * have arrived stays on screen, to be sent again under its key. Nothing is sent for who has left.
+ * have arrived stays on screen, to be sent again under its key, also after a reload. Nothing is
+ * sent for who has left.
  */
 import { type ApiError, asApiError } from '../api/client';
 import { generate } from '../api/routes';
@@ -13,12 +14,15 @@ import type { Home, PendingTurn } from '../stores/chatLogic';
 import { openConversationId, useChatStore } from '../stores/chatStore';
 import { focusPrompt, type Settings, settingsIn, useComposerStore } from '../stores/composerStore';
 import { useSessionStore } from '../stores/sessionStore';
+import { readUnsent, writeUnsent } from '../stores/unsent';
 import { complain } from './complain';
 import { noticeNewJobs, openConversation, refreshOpen } from './conversations';
 import { takeJobs, takeOvertaking } from './intake';
 import { overtakenBy } from './overtaking';
 
 const UNCERTAIN = new Set(['network', 'timeout', 'internal']);
+/** Refusals that may come before the server has looked at the key: what arrived earlier may be drawn. */
+const BLIND = new Set([401, 429, 503]);
 const DEFAULT_WAIT_S = 5;
 const PAUSES_MS = [300, 1500];
 
@@ -57,16 +61,23 @@ export function reuse(job: Job): void {
   focusPrompt();
 }
 
-/** What has no answer when the page is left or read anew stands in the composer afterwards; returns how to stop. */
-export function keepUnanswered(): () => void {
-  const keep = (): void => {
-    const { pending, dropPending } = useChatStore.getState();
-    const { draft, setDraft } = useComposerStore.getState();
-    setDraft([...pending.map((turn) => turn.request.prompt), draft].filter(Boolean).join('\n'));
-    for (const { key } of pending) dropPending(key);
-  };
-  addEventListener('pagehide', keep);
-  return () => removeEventListener('pagehide', keep);
+/** After a reload: what had no answer is asked for again, what was refused is shown as such. */
+export function restoreUnsent(userId: string): void {
+  const { show, addPending } = useChatStore.getState();
+  for (const kept of readUnsent(userId)) {
+    const { failure } = kept;
+    const isOpen = !failure || failure.code === 'unauthenticated' || UNCERTAIN.has(failure.code);
+    const home = kept.home.conversationId === null ? unborn : kept.home;
+    const turn = { ...kept, home, failure: isOpen ? null : failure };
+    if (home === unborn && useChatStore.getState().view.kind === 'auto') show({ kind: 'new' });
+    addPending(turn);
+    if (isOpen) void sendInOrder(turn);
+  }
+}
+
+/** After signing in again: what waited for that. */
+export function sendOn(): void {
+  for (const turn of useChatStore.getState().pending) if (turn.failure?.code === 'unauthenticated') void resend(turn);
 }
 
 /** Somebody left: the next person waits for none of their answers. */
@@ -79,7 +90,7 @@ async function submit(prompt: string, settings: Settings, typed: boolean): Promi
   // who asks before the list is there has chosen: no older conversation opens over it
   if (useChatStore.getState().view.kind === 'auto') useChatStore.getState().show({ kind: 'new' });
   const request: GenerateRequest = { prompt, ...settings, locale: currentWords().lang };
-  const turn: PendingTurn = { key: newKey(), userId: whoIsHere(), request, home: homeOfView(), typed, sent: false, failure: null };
+  const turn: PendingTurn = { key: newKey(), userId: whoIsHere(), request, home: homeOfView(), typed, tries: 0, failure: null };
   useChatStore.getState().addPending(turn);
   await sendInOrder(turn);
 }
@@ -109,8 +120,7 @@ async function send(turn: PendingTurn): Promise<void> {
   if (!isWanted(turn)) return;
   useComposerStore.getState().setNotice(null);
   // decided once: under one key the body must stay what it was
-  if (!turn.sent) turn.request.conversation_id = turn.home.conversationId ?? undefined;
-  turn.sent = true;
+  if (turn.tries === 0) turn.request.conversation_id = turn.home.conversationId ?? undefined;
   try {
     const job = await insist(turn);
     if (isWanted(turn)) accepted(turn, job);
@@ -123,6 +133,8 @@ async function send(turn: PendingTurn): Promise<void> {
 
 /** An answer that got lost is asked for again: under the same key it is the same job. */
 async function insist(turn: PendingTurn, [pauseMs, ...rest]: readonly number[] = PAUSES_MS): Promise<Job> {
+  turn.tries += 1;
+  writeUnsent();
   try {
     return await generate(turn.request, turn.key);
   } catch (error) {
@@ -154,10 +166,11 @@ function accepted(turn: PendingTurn, job: Job): void {
 function refused(turn: PendingTurn, error: ApiError): void {
   const chat = useChatStore.getState();
   const composer = useComposerStore.getState();
-  const arrived = UNCERTAIN.has(error.code) ? overtakenBy(turn.request.prompt) : undefined;
+  const mayHaveArrived = UNCERTAIN.has(error.code) || (turn.tries > 1 && BLIND.has(error.status));
+  const arrived = mayHaveArrived ? overtakenBy(turn.request.prompt) : undefined;
   if (arrived) return accepted(turn, arrived);
   // only an empty composer can take the text back, and only what came out of it
-  if (UNCERTAIN.has(error.code) || composer.draft || !turn.typed) chat.failPending(turn.key, { code: error.code, said: error.said });
+  if (mayHaveArrived || composer.draft || !turn.typed) chat.failPending(turn.key, { code: error.code, said: error.said });
   else {
     chat.dropPending(turn.key);
     composer.setDraft(turn.request.prompt);

@@ -3,6 +3,7 @@ import { openConversation } from '../actions/conversations';
 import { cancel } from '../actions/jobs';
 import { useWords } from '../i18n';
 import { openConversationId, useChatStore } from '../stores/chatStore';
+import { focusPrompt } from '../stores/composerStore';
 import { hasNews, useConnectionStore } from '../stores/connectionStore';
 import { activeJobs, useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob, LiveJobs } from '../stores/liveJobs';
@@ -39,14 +40,25 @@ function Row({ live, jobs }: { live: LiveJob; jobs: LiveJobs['jobs'] }) {
   const status = cardStatus(words, live, queue, place);
   const text = statusLine(words, status);
   const { phase } = status;
+  const over = phase === 'cancelling';
   return (
-    <li className="elsewhere-row">
+    <li className="elsewhere-row" ref={handOn}>
       <button type="button" className="elsewhere-open" title={t.openConversation(job.prompt)} onClick={() => openConversation(job.conversation_id)}>
         <span className="elsewhere-prompt">{job.prompt}</span>
         <span className="elsewhere-status">{text}</span>
       </button>
       <ProgressBar prompt={job.prompt} percent={status.percent} text={text} still={phase === 'held' || phase === 'paused' || !connected} />
-      {phase !== 'cancelling' && <IconButton icon="close" label={t.cancel} onClick={() => void cancel(job.job_id)} />}
+      <IconButton icon="close" label={t.cancel} aria-disabled={over} onClick={() => void (over || cancel(job.job_id))} />
     </li>
   );
+}
+
+/** The row that goes hands the keyboard on to the next one, or to where a prompt is typed; a finger asked for none. */
+function handOn(row: HTMLLIElement | null): () => void {
+  return () => {
+    if (!row?.querySelector(':focus-visible')) return;
+    const next = (row.nextElementSibling ?? row.previousElementSibling)?.querySelector('button');
+    if (next) next.focus();
+    else focusPrompt();
+  };
 }

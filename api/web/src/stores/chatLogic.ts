@@ -27,8 +27,8 @@ export interface PendingTurn {
   home: Home;
   /** It came out of the composer, and may go back there. */
   typed: boolean;
-  /** Once it was sent its request stays what it is: the key stands for that body. */
-  sent: boolean;
+  /** How often it was sent. From the first on its request stays what it is: the key stands for that body. */
+  tries: number;
   /** Why it could not be sent; null while it is being sent. */
   failure: Failure | null;
 }

@@ -36,6 +36,7 @@ export interface MessagePage {
 
 interface Actions {
   show: (view: View) => void;
+  /** Take the newest page; what was read beyond it stays. */
   setConversations: (list: Conversation[], nextCursor: string | null) => void;
   addConversations: (list: Conversation[], nextCursor: string | null) => void;
   setListLoading: (state: Loading) => void;
@@ -70,7 +71,7 @@ const EMPTY: ChatData = {
 export const useChatStore = create<ChatData & Actions>()((set) => ({
   ...EMPTY,
   show: (view) => set({ view }),
-  setConversations: (conversations, nextCursor) => set({ conversations, nextCursor, listLoading: 'loaded' }),
+  setConversations: (list, nextCursor) => set((state) => withNewest(state, list, nextCursor)),
   addConversations: (list, nextCursor) =>
     set((state) => ({ conversations: uniqueById([...state.conversations, ...list]), nextCursor })),
   setListLoading: (listLoading) => set({ listLoading }),
@@ -133,6 +134,16 @@ function withoutConversation(state: ChatData, id: string): Partial<ChatData> {
   const { [id]: _read, ...read } = state.read;
   const conversations = state.conversations.filter((conversation) => conversation.id !== id);
   return { messages, loading, hasMore, read, conversations };
+}
+
+/** The page speaks for all that is newer than its end. One that does not reach what was read starts the list anew. */
+function withNewest(state: ChatData, list: Conversation[], nextCursor: string | null): Partial<ChatData> {
+  const end = (nextCursor && list.at(-1)?.updated_at) || '';
+  const [newest] = state.conversations;
+  const beyond = newest && newest.updated_at >= end ? state.conversations.filter(({ updated_at }) => updated_at <= end) : [];
+  const conversations = uniqueById([...list, ...beyond, ...list]);
+  const goesOn = conversations.length > list.length;
+  return { conversations, nextCursor: goesOn ? state.nextCursor : nextCursor, listLoading: 'loaded' };
 }
 
 function uniqueById(list: Conversation[]): Conversation[] {
