@@ -94,12 +94,31 @@ describe('a reader who is further up', () => {
     );
   }
 
+  let height: ReturnType<typeof vi.spyOn>;
+
+  /** The reader scrolls, or the browser does. */
+  function scroll(box: HTMLElement, to: number): void {
+    box.scrollTop = to;
+    act(() => void box.dispatchEvent(new Event('scroll')));
+  }
+
+  beforeEach(() => {
+    height = vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(500);
+    vi.spyOn(HTMLElement.prototype, 'scrollHeight', 'get').mockReturnValue(5000);
+  });
+
+  it('is not who only had room taken away below', () => {
+    render(<Box last="m50" />);
+    const box = screen.getByTestId('box');
+    height.mockReturnValue(200);
+    scroll(box, 4500);
+    expect(box).toHaveTextContent('null');
+  });
+
   it('is told of a new last turn, and not of earlier ones', () => {
     const { rerender } = render(<Box last="m50" />);
     const box = screen.getByTestId('box');
-    Object.defineProperties(box, { scrollHeight: { value: 5000 }, clientHeight: { value: 500 } });
-    box.scrollTop = 0;
-    act(() => void box.dispatchEvent(new Event('scroll')));
+    scroll(box, 0);
     rerender(<Box last="m50" />);
     expect(box).toHaveTextContent('quiet');
     rerender(<Box last="m52" />);

@@ -40,11 +40,17 @@ export function useStickToEnd(place: string, last: string): StickToEnd {
     const box = scroller.current;
     const inner = content.current;
     if (!box || !inner) return undefined;
+    let height = box.clientHeight;
     const onScroll = (): void => {
+      // the composer or a line above has just taken room: that is not the reader leaving the end
+      if (box.clientHeight !== height) return;
       atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight <= NEAR_PX;
       setLeftAt((before) => (atEnd.current ? null : (before ?? lastNow.current)));
     };
-    const resized = new ResizeObserver(() => atEnd.current && scrollToEnd(box));
+    const resized = new ResizeObserver(() => {
+      height = box.clientHeight;
+      if (atEnd.current) scrollToEnd(box);
+    });
     box.addEventListener('scroll', onScroll, { passive: true });
     resized.observe(inner);
     resized.observe(box);
