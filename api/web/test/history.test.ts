@@ -145,11 +145,11 @@ describe('reading the list of conversations again', () => {
   });
 
   it('leaves no gap when it starts anew while the next page is on its way', async () => {
-    const more = loadMoreConversations();
-    for (const at of upTo(1, 60)) dates.set(`n${at}`, 200 + at);
     let answer = (): void => undefined;
     const late = new Promise<void>((resolve) => (answer = resolve));
     vi.stubGlobal('fetch', async (path: string) => (path.includes('cursor') ? late.then(() => list(path)) : list(path)));
+    const more = loadMoreConversations();
+    for (const at of upTo(1, 60)) dates.set(`n${at}`, 200 + at);
     await loadConversations();
     answer();
     await more;
