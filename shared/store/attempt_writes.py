@@ -16,8 +16,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from shared.domain.jobs import Job, Stage, Status, done_content, image_url
 from shared.store.changing import changed
-from shared.store.connected import job_of
-from shared.store.one_statement import Run, for_the_driver, merged_object, told
+from shared.store.one_statement import Run, for_the_driver, job_if_changed, merged_object, told
 from shared.store.prepared import Prepared
 from shared.store.tables import jobs
 
@@ -26,30 +25,19 @@ _FENCE = {"of_job": "text", "of_attempt": "integer"}
 
 def write_progress(run: Run, job: Job, *, progress: int, stage: Stage) -> Job | None:
     """Persist progress (never lower than stored) and stage; None: the job is no longer this attempt's."""
-    return _row(run(_progress(), _fence(job) | {"reached": progress, "at_stage": stage.value}))
+    return job_if_changed(run(_progress(), _fence(job) | {"reached": progress, "at_stage": stage.value}))
 
 
 def write_complete(run: Run, job: Job, *, image_name: str, params: dict[str, Any]) -> Job | None:
     """End the attempt of a job that owes nobody a callback; None: the job is no longer this attempt's."""
     shown = {"shown_at": image_url(image_name), "said": done_content(image_name)}
-    return _row(run(_complete(), _fence(job) | {"kept_as": image_name, "used": json.dumps(params)} | shown))
+    written = {"kept_as": image_name, "used": json.dumps(params)}
+    return job_if_changed(run(_complete(), _fence(job) | written | shown))
 
 
 def held(job_id: str | ColumnElement[str], attempt: int | ColumnElement[int]) -> ColumnElement[bool]:
     """SQL: the row is still this attempt's (the fence of every write of a worker)."""
     return (jobs.c.job_id == job_id) & (jobs.c.status == Status.PROCESSING) & (jobs.c.attempt == attempt)
-
-
-def reached(progress: int | ColumnElement[int], stage: ColumnElement[str]) -> dict[str, Any]:
-    """Return the columns of a sign of progress."""
-    begun = func.coalesce(jobs.c.sampling_at, func.clock_timestamp())
-    return {
-        "progress": func.greatest(jobs.c.progress, progress),
-        "stage": stage,
-        "alive_at": func.clock_timestamp(),
-        "forge_loading": False,
-        "sampling_at": case((stage == Stage.SAMPLING, begun), else_=jobs.c.sampling_at),
-    }
 
 
 def completed(image_name: str | ColumnElement[str], params: dict[str, Any] | ColumnElement[Any]) -> dict[str, Any]:
@@ -73,7 +61,14 @@ def ended() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _progress() -> Prepared:
-    values = reached(bindparam("reached", type_=Integer), bindparam("at_stage", type_=String))
+    stage, begun = bindparam("at_stage", type_=String), func.coalesce(jobs.c.sampling_at, func.clock_timestamp())
+    values = {
+        "progress": func.greatest(jobs.c.progress, bindparam("reached", type_=Integer)),
+        "stage": stage,
+        "alive_at": func.clock_timestamp(),
+        "forge_loading": False,
+        "sampling_at": case((stage == Stage.SAMPLING, begun), else_=jobs.c.sampling_at),
+    }
     written = changed(_held(), values).cte("written")
     told_of = told(written, ("stage", "progress", "version"), ("updated_at",)).cte("told")
     return Prepared.of(*for_the_driver(written, told_of), _FENCE | {"reached": "integer", "at_stage": "text"})
@@ -96,7 +91,3 @@ def _held() -> ColumnElement[bool]:
 
 def _fence(job: Job) -> dict[str, Any]:
     return {"of_job": job.job_id, "of_attempt": job.attempt}
-
-
-def _row(row: tuple[Any, ...]) -> Job | None:
-    return None if row[0] is None else job_of(row)

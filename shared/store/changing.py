@@ -2,9 +2,9 @@
 
 Every write of a job is `changed`: it raises `version` and takes a number in the sequence of
 changes. `_change` then deep-merges the job into its message, puts the end of a job with a
-callback into the outbox, and returns the `Change` to publish (a cancel does the same in
-one statement, see `leaving`). Zero rows is a named
-outcome, None: another process got there first.
+callback into the outbox, and returns the `Change` to publish. The busiest do the same in one
+statement: see `taking`, `leaving` and `attempt_writes`. Zero rows is a named outcome, None:
+another process got there first.
 """
 
 from collections.abc import Mapping

@@ -122,7 +122,7 @@ class Connected:
     def _only_row(self, statement: str | Prepared, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """Run one statement that stands alone by the driver itself; return its only row.
 
-        For a submission and a cancel only: what SQLAlchemy does around one costs half as much as the statement. Raises
+        For the busiest few only (decision 0013): what SQLAlchemy does around one costs as much as the statement. Raises
         StoreUnavailable (MaybeStored once it was sent), and psycopg2.Error for what the statement itself did wrong.
         """
         engine = self._engine("AUTOCOMMIT")

@@ -81,15 +81,21 @@ _CONSTANTS = {
 }
 
 #: what changes from one submission to the next, and its type
-_ARGUMENTS = dict.fromkeys(
-    ("job_id", "conversation_id", "user_id", "username", "prompt", "locale", "callback_url", "title"), "text"
-) | {
-    "idempotency_key": "text",
-    "body_hash": "text",
+_ARGUMENTS = {
+    "job_id": "text",
+    "conversation_id": "text",
+    "user_id": "text",
+    "username": "text",
+    "title": "text",
+    "prompt": "text",
+    "params": "jsonb",
     "priority": "integer",
     "ticket": "bigint",
     "position": "integer",
-    "params": "jsonb",
+    "locale": "text",
+    "callback_url": "text",
+    "idempotency_key": "text",
+    "body_hash": "text",
     "view": "jsonb",
 }
 
@@ -149,8 +155,8 @@ def enter(run: Run, draft: Job, values: dict[str, Any], checks: Checks) -> Outco
 
     `values`: title (None: continue the conversation), position (None: count), max_queue, max_mine.
     """
-    planned = not any(checks) and values["position"] is not None
-    statement = (_prepared if planned else _statement)(checks, new_thread=values["title"] is not None)
+    looks, new_thread = any(checks) or values["position"] is None, values["title"] is not None
+    statement = _statement(checks, new_thread=new_thread) if looks else _prepared(new_thread=new_thread)
     row = run(statement, _parameters(draft) | values)
     has_earlier, waiting, mine, message_id, position, change_seq, created_at, updated_at = row
     if message_id is None:
@@ -181,8 +187,9 @@ def _statement(checks: Checks, *, new_thread: bool) -> str:
 
 
 @lru_cache(maxsize=2)
-def _prepared(checks: Checks, *, new_thread: bool) -> Prepared:
-    return Prepared.of(_statement(checks, new_thread=new_thread), _CONSTANTS, _ARGUMENTS)
+def _prepared(*, new_thread: bool) -> Prepared:
+    unchecked = Checks(key=False, line=False, mine=False)
+    return Prepared.of(_statement(unchecked, new_thread=new_thread), _CONSTANTS, _ARGUMENTS)
 
 
 def _parameters(draft: Job) -> dict[str, Any]:

@@ -17,8 +17,7 @@ from shared.domain.identity import Identity
 from shared.domain.jobs import Job, Status
 from shared.domain.texts import LOCALES
 from shared.store.changing import changed
-from shared.store.connected import job_of
-from shared.store.one_statement import Run, for_the_driver, told
+from shared.store.one_statement import Run, for_the_driver, job_if_changed, told
 from shared.store.prepared import Prepared
 from shared.store.tables import jobs
 
@@ -29,8 +28,8 @@ _MOMENTS = ("finished_at", "updated_at")
 
 def leave(run: Run, job_id: str, identity: Identity) -> Job | None:
     """Cancel a waiting job of `identity` (an admin: anyone's); None: it must be looked at first."""
-    row = run(_statement(), {"asked_for": job_id, "asking": identity.user_id, "everyone": identity.is_admin})
-    return None if row[0] is None else job_of(row)
+    asked = {"asked_for": job_id, "asking": identity.user_id, "everyone": identity.is_admin}
+    return job_if_changed(run(_statement(), asked))
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Update, case, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import psycopg2
 
+from shared.domain.jobs import Job
+from shared.store.connected import job_of
 from shared.store.prepared import Prepared
 from shared.store.tables import messages
 
@@ -45,6 +47,11 @@ def merged_object(name: str, flat: ColumnElement[Any]) -> ColumnElement[Any]:
     """SQL: an object of plain values merged into what a message holds under `name`, as the deep merge does it."""
     before = messages.c.extra_metadata[name]
     return case((func.jsonb_typeof(before) == "object", before.concat(flat)), else_=flat)
+
+
+def job_if_changed(row: tuple[Any, ...]) -> Job | None:
+    """Return the job of the only row of such a statement; None: nothing was changed."""
+    return None if row[0] is None else job_of(row)
 
 
 def for_the_driver(changed: CTE, *beside: CTE) -> tuple[str, dict[str, Any]]:

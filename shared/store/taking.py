@@ -28,8 +28,7 @@ from sqlalchemy import (
 
 from shared.domain.jobs import Job, Stage, Status
 from shared.store.changing import changed
-from shared.store.connected import job_of
-from shared.store.one_statement import Run, for_the_driver, told
+from shared.store.one_statement import Run, for_the_driver, job_if_changed, told
 from shared.store.prepared import Prepared
 from shared.store.tables import forge_leases, jobs
 from shared.store.turns import paused
@@ -53,8 +52,7 @@ class Claimant:
 
 def take(run: Run, claimant: Claimant, lease_s: float) -> Job | None:
     """Claim the first of the line; None: nothing waits, the line is paused, or another drives our Forge."""
-    row = run(_statement(), asdict(claimant) | {"lease": timedelta(seconds=lease_s)})
-    return None if row[0] is None else job_of(row)
+    return job_if_changed(run(_statement(), asdict(claimant) | {"lease": timedelta(seconds=lease_s)}))
 
 
 @lru_cache(maxsize=1)

@@ -2,29 +2,22 @@
 
 from queue import Queue
 
+import pytest
+
 from shared.background import Background
 
 PATIENCE_S = 10.0
 
 
-def test_what_comes_while_it_rests_goes_together() -> None:
+@pytest.mark.parametrize(("most", "together"), [(10, [2, 3, 4]), (2, [3, 4])], ids=["all", "the newest, past the most"])
+def test_what_comes_while_it_rests_goes_together(most: int, together: list[int]) -> None:
     worked: Queue[list[int]] = Queue()
-    background = Background("numbers", worked.put, most=10, rest_s=0.5)
+    background = Background("numbers", worked.put, most=most, rest_s=0.5)
     background.put(1)
     assert worked.get(timeout=PATIENCE_S) == [1]
     for number in (2, 3, 4):
         background.put(number)
-    assert worked.get(timeout=PATIENCE_S) == [2, 3, 4]
-
-
-def test_past_the_most_the_oldest_are_dropped() -> None:
-    worked: Queue[list[int]] = Queue()
-    background = Background("numbers", worked.put, most=2, rest_s=0.5)
-    background.put(1)
-    assert worked.get(timeout=PATIENCE_S) == [1]
-    for number in (2, 3, 4):
-        background.put(number)
-    assert worked.get(timeout=PATIENCE_S) == [3, 4]
+    assert worked.get(timeout=PATIENCE_S) == together
 
 
 def test_work_that_breaks_ends_nothing() -> None:
