@@ -7,14 +7,15 @@ its port still free when it comes back.
 import os
 import random
 import socket
+from collections.abc import Collection
 
 LOWEST, HIGHEST = 20_000, 32_000
 
 
-def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
+def free_port(taken: Collection[int] = ()) -> int:
+    """Return a loopback port that nobody listens on now, and that is not `taken` by who will listen soon."""
     candidates = random.sample(range(LOWEST, HIGHEST), 200)
-    return next(port for port in candidates if refusal("127.0.0.1", port) is None)
+    return next(port for port in candidates if port not in taken and refusal("127.0.0.1", port) is None)
 
 
 def refusal(host: str, port: int) -> str | None:

@@ -7,7 +7,7 @@ The file with the addresses is removed at the stop, for nothing answers there an
 import fcntl
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -67,13 +67,16 @@ def write_addresses(path: Path, addresses: Mapping[str, str]) -> None:
     write_secret(path, "".join(f"{name}={shlex.quote(url)}\n" for name, url in encoded.items()))
 
 
-def kept_port(folder: Path) -> int:
-    """Return the loopback port of the server that lives in `folder`: last time's, unless someone took it."""
+def kept_port(folder: Path, taken: Collection[int] = ()) -> int:
+    """Return the loopback port of the server that lives in `folder`: last time's, unless someone took it.
+
+    `taken` are those on which others of this start will listen.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     note = folder.with_name(f"{folder.name}.port")
     port = _noted_port(note)
-    if port is None or refusal("127.0.0.1", port):
-        port = free_port()
+    if port is None or port in taken or refusal("127.0.0.1", port):
+        port = free_port(taken)
     write_secret(note, str(port))
     return port
 

@@ -35,12 +35,18 @@ class Plan:
         """Decide what has to be embedded; takes the ports, starts nothing."""
         folder = settings.data_dir
         servers: dict[str, EmbeddedServer] = {}
+        taken = [settings.port]
+
+        def port(name: str) -> int:
+            taken.append(kept_port(folder / name, taken))
+            return taken[-1]
+
         if settings.database_url is None:
-            servers["DATABASE_URL"] = EmbeddedPostgres(folder / "postgres", kept_port(folder / "postgres"))
+            servers["DATABASE_URL"] = EmbeddedPostgres(folder / "postgres", port("postgres"))
         if settings.redis_url is None:
-            servers["REDIS_URL"] = EmbeddedRedis(folder / "redis", kept_port(folder / "redis"))
+            servers["REDIS_URL"] = EmbeddedRedis(folder / "redis", port("redis"))
         given = gpus or ((settings.forge_url,) if settings.forge_url else ())
-        demo = None if given else f"http://127.0.0.1:{kept_port(folder / 'demo')}"
+        demo = None if given else f"http://127.0.0.1:{port('demo')}"
         return cls(settings, servers, demo, given or (str(demo),))
 
     def addresses(self) -> dict[str, str]:

@@ -6,6 +6,8 @@ import pytest
 
 from cli.ports import free_port, refusal
 from cli.up_folder import kept_port
+from cli.up_plan import Plan
+from shared.settings import Settings
 
 
 @pytest.mark.parametrize("note", [b"", b"abc", b"99999", b"0", b"-1", b"\xff\xfe"])
@@ -20,6 +22,22 @@ def test_the_port_of_last_time_is_kept(tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / "redis.port").write_text(f"{port}\n")
     assert kept_port(tmp_path / "redis") == port
+
+
+@pytest.mark.parametrize("server", ["postgres", "redis", "demo"])
+def test_a_server_leaves_the_port_of_the_api_alone_where_it_listened_before(tmp_path: Path, server: str) -> None:
+    port = free_port()
+    (tmp_path / f"{server}.port").write_text(str(port))
+    Plan.of(Settings.from_env({"DATA_DIR": str(tmp_path), "PORT": str(port)}), ())
+    assert (tmp_path / f"{server}.port").read_text() != str(port)
+
+
+def test_two_servers_with_one_note_get_two_ports(tmp_path: Path) -> None:
+    port = free_port()
+    for server in ("postgres", "redis", "demo"):
+        (tmp_path / f"{server}.port").write_text(str(port))
+    Plan.of(Settings.from_env({"DATA_DIR": str(tmp_path)}), ())
+    assert len({note.read_text() for note in tmp_path.glob("*.port")}) == 3
 
 
 def test_a_write_that_is_cut_off_leaves_the_old_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
