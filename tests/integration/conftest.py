@@ -1,4 +1,4 @@
-"""One demo renderer for all tests of this folder, clean for each that asks for it; workers of both kinds."""
+"""A demo renderer for all tests of this folder, clean for each that asks; workers of both kinds; who listens to us."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from pathlib import Path
 import pytest
 
 from beat.duties import Duties, compose
+from beat.webhooks import Courier
 from shared.settings import Settings
 from shared.store import Store
+from tests import services
 from tests.demo_process import DemoForge
 from tests.forge_caller import Caller
+from tests.integration.couriers import SOON_S, courier_of
 from tests.integration.one_worker import Worker
+from tests.receiver import Receiver, receiving
+from tests.relay_client import Backstage
+from tests.relay_server import RelayServer, relay_server
 from worker import stopping
 
 
@@ -89,3 +95,40 @@ def make_worker(
 def worker(make_worker: Callable[..., Worker]) -> Worker:
     """A worker with the usual settings."""
     return make_worker()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[RelayServer, str]]:
+    """A relay server for three sockets a user, and the address of its Redis."""
+    with services.redis_server() as redis, relay_server(redis.url, SOCKETS_PER_USER="3") as server:
+        yield server, redis.url
+
+
+@pytest.fixture
+def server(served: tuple[RelayServer, str]) -> Iterator[RelayServer]:
+    """The relay server, without a socket when the test ends."""
+    yield served[0]
+    served[0].hang_up()
+
+
+@pytest.fixture
+def backstage(served: tuple[RelayServer, str]) -> Iterator[Backstage]:
+    """What happens behind it, on an empty Redis."""
+    backstage = Backstage(served[1])
+    backstage.redis.flushall()
+    yield backstage
+    backstage.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Someone to call back."""
+    with receiving() as server:
+        yield server
+
+
+@pytest.fixture
+def courier(store: Store) -> Iterator[Courier]:
+    """Who delivers, with nothing under way when the test ends."""
+    yield (made := courier_of(store))
+    made.finish(SOON_S)

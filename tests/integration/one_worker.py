@@ -81,3 +81,20 @@ class Worker:
             taken = connection.execute(theft, {"seconds": seconds, "forge": self.bench.claimant.forge})
         engine.dispose()
         assert taken.rowcount == 1
+
+
+def order(worker: Worker, count: int) -> list[str]:
+    """Return the tasks in the order in which Forge got them."""
+    return [entry["task"] for entry in worker.demo.wait_for("arrive", count=count)]
+
+
+def hold_the_first_picture(worker: Worker) -> threading.Event:
+    """Let the first picture be stored only when the event is set."""
+    release, save = threading.Event(), worker.bench.saver.save
+
+    def wait_then_save(image: Any) -> str:
+        release.wait(20)
+        return save(image)
+
+    worker.bench.saver.save = wait_then_save  # type: ignore[method-assign]
+    return release
