@@ -10,7 +10,6 @@ from pathlib import Path
 from celery import Celery, schedules, signals
 from celery.beat import PersistentScheduler
 
-from beat.tasks import add_tasks
 from shared import logs, prefork, queues, unacknowledged
 from shared.settings import Settings
 
@@ -92,7 +91,13 @@ def _build() -> Celery:
 
 
 app = _build()
-add_tasks(app, settings)
+
+
+@signals.celeryd_init.connect
+def _learn_duties(**_: object) -> None:
+    from beat.tasks import add_tasks  # the clock rings by their names alone, and is a third smaller without them
+
+    add_tasks(app, settings)
 
 
 @signals.setup_logging.connect
