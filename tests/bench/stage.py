@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import requests
 from redis import Redis
 from sqlalchemy import text
 
@@ -14,6 +13,7 @@ from shared import redis_link
 from shared.line_index import LineIndex
 from shared.redis_keys import LINE
 from shared.store import Store
+from tests.bench.caller import Caller
 from tests.crowd import fill_line, index_line
 from tests.demo_process import DemoForge
 from tests.stack import Stack, running_stack
@@ -31,32 +31,28 @@ class Stage:
         self.store = Store(addresses["DATABASE_URL"])
         self._redis: Redis = redis_link.connect(addresses["REDIS_URL"])
         self.index = LineIndex(self._redis)
-        self._session = requests.Session()
+        self._caller = Caller(stack.url)
 
     def submit(self, **wanted: Any) -> str:
         """Submit a prompt; return the job's id."""
-        answer = self._session.post(f"{self.url}/image/generate", json={"prompt": "a lighthouse", **wanted}, timeout=30)
-        answer.raise_for_status()
-        return str(answer.json()["job_id"])
+        return str(self._caller.json("POST", "/image/generate", {"prompt": "a lighthouse", **wanted})["job_id"])
 
     def get(self, path: str) -> Any:
         """GET a path; return the JSON."""
-        answer = self._session.get(self.url + path, timeout=30)
-        answer.raise_for_status()
-        return answer.json()
+        return self._caller.json("GET", path)
 
     def delete(self, path: str) -> int:
         """DELETE a path; return the status code."""
-        return self._session.delete(self.url + path, timeout=30).status_code
+        return self._caller.call("DELETE", path)[0]
 
     def pause(self) -> None:
         """Start no new job, and wait until none runs."""
-        self._session.post(f"{self.url}/queue/pause", timeout=10).raise_for_status()
+        self._caller.json("POST", "/queue/pause")
         wait_for(lambda: not self.store.processing_count(), timeout_s=60, what="an idle worker")
 
     def resume(self) -> None:
         """Let jobs begin."""
-        self._session.post(f"{self.url}/queue/resume", timeout=10).raise_for_status()
+        self._caller.json("POST", "/queue/resume")
 
     def wait_answered(self, count: int, *, timeout_s: float = 300) -> None:
         """Wait until the stand-in has answered so many generations."""
@@ -81,7 +77,7 @@ class Stage:
 
     def close(self) -> None:
         """Give the connections back."""
-        self._session.close()
+        self._caller.close()
         self._redis.close()
         self.store.close()
 
