@@ -14,6 +14,8 @@ from tests.waiting import wait_for
 
 Strike = Callable[[Stack, random.Random], None]
 
+#: Celery's last word when a pool's first child is killed before it has begun
+CHILD_LOST_AT_START = "Could not start worker processes"
 #: how long a part stays away, seconds
 AWAY_S = (0.2, 2.0)
 
@@ -145,10 +147,13 @@ def shuffled(dice: random.Random) -> list[Strike]:
 
 
 def _gpu(stack: Stack, dice: random.Random) -> str:
-    """Return a worker that runs and has a child."""
+    """Return a worker that runs and has a child; one that gave up is started again, as its supervisor would."""
     names = [name for name in stack.parts if name.startswith("gpu")]
     name = dice.choice(names)
-    wait_for(lambda: stack.parts[name].runs and stack.parts[name].child(), timeout_s=30, what=name)
+    part = stack.parts[name]
+    if not part.runs and part.said(CHILD_LOST_AT_START):
+        part.start()
+    wait_for(lambda: part.runs and part.child(), timeout_s=30, what=name)
     return name
 
 
