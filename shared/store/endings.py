@@ -103,7 +103,7 @@ class Endings(Claims):
             return Change(insert_job(connection, values, old.conversation_id, ticket), True)
 
     def move_to_front(self, job_id: str) -> Change:
-        """Make a waiting job the first of the line. Raises NotFound, JobFinished."""
+        """Make a waiting job the first of the line; one that is worked is before it. Raises NotFound, JobFinished."""
         smallest = select(func.min(jobs.c.priority)).where(jobs.c.status == Status.QUEUED)
         waiting = (jobs.c.job_id == job_id) & (jobs.c.status == Status.QUEUED)
         with self._begin() as connection:
@@ -115,7 +115,10 @@ class Endings(Claims):
             row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
         if row is None:
             raise NotFound()
-        raise JobFinished()
+        job = job_of(row)
+        if job.terminal:
+            raise JobFinished()
+        return Change(job)
 
     def delete_conversation(self, conversation_id: str, identity: Identity) -> Removed:
         """End the conversation's jobs as cancelled, then delete it all. Raises NotFound."""

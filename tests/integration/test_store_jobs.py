@@ -216,6 +216,16 @@ def test_the_front_of_the_line_is_before_all_others(store: Store) -> None:
     assert [store.position(store.job(job.job_id)) for job in jobs] == [2, 3, 1]  # type: ignore[arg-type]
 
 
+def test_a_job_that_is_worked_is_before_the_front_of_the_line_and_stays_as_it_is(store: Store) -> None:
+    stored_job(store)
+    running = claim(store)
+    change = store.move_to_front(running.job_id)
+    assert (change.job, change.moved_line) == (running, False)
+    assert store.finish_cancel(running)
+    with pytest.raises(JobFinished):
+        store.move_to_front(running.job_id)
+
+
 def test_a_retry_does_not_inherit_the_front_of_the_line(store: Store) -> None:
     others = [stored_job(store), stored_job(store, BOB)]
     fronted = stored_job(store)
