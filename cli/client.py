@@ -206,4 +206,5 @@ def _why(answer: requests.Response) -> str:
     except ValueError:
         return f"{answer.status_code} {answer.reason}"
     faults = [f"  {fault['field']}: {fault['message']}" for fault in problem.get("errors") or []]
-    return "\n".join([str(problem.get("detail") or problem.get("title") or answer.reason), *faults])
+    told = problem.get("title") if faults else problem.get("detail")  # the detail tells the faults, too
+    return "\n".join([str(told or problem.get("title") or answer.reason), *faults])

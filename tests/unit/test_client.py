@@ -44,6 +44,15 @@ def test_a_refusal_is_no_loss(api: CannedApi) -> None:
     assert len(api.asked) == 1 and not isinstance(refused.value, Lost)
 
 
+def test_every_fault_of_a_request_is_told_once(api: CannedApi) -> None:
+    faults = [{"field": "width", "message": "No."}, {"field": "steps", "message": "Fewer."}]
+    title, detail = "The request is not valid.", "width: No.; steps: Fewer."
+    api.answers = [{"title": title, "status": 422, "detail": detail, "code": "invalid_request", "errors": faults}]
+    with pytest.raises(Refused) as refused:
+        Client(api.url).submit("a fox")
+    assert refused.value.message == f"{title}\n  width: No.\n  steps: Fewer."
+
+
 @pytest.mark.parametrize("change", [Client.submit, Client.retry, Client.cancel])
 def test_what_changes_something_is_sent_once(api: CannedApi, change: Callable[[Client, str], Any]) -> None:
     api.answers = [LOST]
