@@ -30,6 +30,8 @@ class Change:
     job: Job
     #: whether the job entered or left the waiting line
     moved_line: bool = False
+    #: whether the job stands as it stood: what was asked was done before, or only its picture is gone
+    same_status: bool = False
 
 
 class Changing(Connected):

@@ -50,11 +50,11 @@ class Endings(Claims):
             locked = select(jobs).where(jobs.c.job_id == job_id).with_for_update()
             job = _visible(connection.execute(locked).one_or_none(), identity)
             if job.status is Status.CANCELLED or (job.cancel_requested and not job.terminal):
-                return Change(job)
+                return Change(job, same_status=True)
             if job.terminal:
                 raise JobFinished()
             change = self._cancel_locked(connection, job)
-            return change or Change(job)
+            return change or Change(job, same_status=True)
 
     def cancel_waiting(self, user_id: str) -> list[Change]:
         """Cancel every waiting job of one user; return what was cancelled."""
@@ -118,7 +118,7 @@ class Endings(Claims):
         job = job_of(row)
         if job.terminal:
             raise JobFinished()
-        return Change(job)
+        return Change(job, same_status=True)
 
     def delete_conversation(self, conversation_id: str, identity: Identity) -> Removed:
         """End the conversation's jobs as cancelled, then delete it all. Raises NotFound."""
