@@ -10,6 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from shared.domain.callbacks import names_a_host
+
 #: `120/minute`, `10 per 5 seconds`, several of them separated: what the `limits` library reads.
 RATE = re.compile(r"[1-9]\d*\s*(?:/|per)\s*\d*\s*(?:second|minute|hour|day|month|year)s?", re.IGNORECASE)
 
@@ -107,7 +109,11 @@ def host_name(name: str) -> str:
 
 def callable_host(entry: str) -> str:
     """A host to which callbacks may go, `http://` before it for one without TLS."""
-    host_name(entry.removeprefix("http://").removeprefix("https://"))
+    host = re.sub("^https?://", "", entry)
+    if re.search(r"[/@\s]", host) or not names_a_host(entry):
+        raise refuse(
+            f"{entry} names no host to call (host, host:port, [IPv6 address], http:// before it for plain http)"
+        )
     return entry
 
 

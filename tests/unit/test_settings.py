@@ -179,10 +179,29 @@ def test_a_host_may_stand_in_the_brackets_it_has_in_an_address() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("IMAGE_STORE", "s3://"), ("IMAGE_STORE", "s3:///prefix"), ("WEBHOOK_HOSTS", "a/b"), ("WEBHOOK_HOSTS", "a b")],
+    [
+        ("IMAGE_STORE", "s3://"),
+        ("IMAGE_STORE", "s3:///prefix"),
+        *(
+            ("WEBHOOK_HOSTS", host)
+            for host in ("a/b", "a b", "*.a.example", "a, *", "::1", "a:0", "a:99999", "ü.example")
+        ),
+    ],
 )
 def test_what_can_never_work_is_refused(name: str, value: str) -> None:
     assert set(faults(**{name: value, "WEBHOOK_SECRET": "x"})) == {name}
+
+
+def test_hosts_that_can_be_called_are_taken() -> None:
+    hosts = (
+        "hooks.example.com",
+        "hooks.example.com:8443",
+        "http://hooks.internal",
+        "10.0.0.5",
+        "[::1]:9000",
+        "localhost",
+    )
+    assert Settings.from_env({"WEBHOOK_HOSTS": ",".join(hosts), "WEBHOOK_SECRET": "x"}).webhook_hosts == hosts
 
 
 def test_an_address_keeps_its_last_slash_where_one_is_sent_there() -> None:
