@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from shared import setting_rules as rules
 from shared.setting_faults import Fault, SettingsError
 from shared.setting_rules import (
+    BaseUrl,
     CallableHosts,
     Hosts,
     JsonObject,
@@ -63,7 +64,7 @@ class Settings(BaseModel):
     database_url: Annotated[Secret, AfterValidator(rules.postgres_url)] = None
     redis_url: Annotated[Secret, AfterValidator(rules.redis_url)] = None
 
-    forge_url: WebUrl | None = None
+    forge_url: BaseUrl | None = None
     forge_auth: Annotated[Secret, AfterValidator(rules.user_and_password)] = None
     forge_override_settings: JsonObject = Field(default_factory=dict)
     forge_timeout_s: Seconds = 180
@@ -200,7 +201,7 @@ class ClientSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    forgeline_url: WebUrl | None = None
+    forgeline_url: BaseUrl | None = None
     forgeline_token: Secret = None
 
     @classmethod
