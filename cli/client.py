@@ -9,6 +9,7 @@ the server restarts, is asked again for half a minute; what changes something is
 """
 
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TypeVar
@@ -34,6 +35,9 @@ WAIT_S, WAIT_IN_LINE_S = 20, 2
 FINISHED = frozenset({"complete", "error", "cancelled"})
 #: What a server, or a proxy before it, answers that is not ready again yet.
 NOT_READY = frozenset({502, 503, 504})
+SIGN_IN = (
+    "FORGELINE_TOKEN must hold a token that the server takes; where JWT_SECRET is set, `forgeline token` makes one"
+)
 
 
 class Refused(ClickException):
@@ -207,4 +211,5 @@ def _why(answer: requests.Response) -> str:
         return f"{answer.status_code} {answer.reason}"
     faults = [f"  {fault['field']}: {fault['message']}" for fault in problem.get("errors") or []]
     told = problem.get("title") if faults else problem.get("detail")  # the detail tells the faults, too
-    return "\n".join([str(told or problem.get("title") or answer.reason), *faults])
+    hints = [f"  {SIGN_IN}"] if answer.status_code == HTTPStatus.UNAUTHORIZED else []
+    return "\n".join([str(told or problem.get("title") or answer.reason), *faults, *hints])

@@ -53,6 +53,12 @@ def test_every_fault_of_a_request_is_told_once(api: CannedApi) -> None:
     assert refused.value.message == f"{title}\n  width: No.\n  steps: Fewer."
 
 
+def test_who_is_asked_to_sign_in_is_told_how(api: CannedApi) -> None:
+    api.answers = [{"title": "Please sign in.", "status": 401, "detail": "Please sign in.", "code": "unauthenticated"}]
+    with pytest.raises(Refused, match="(?s)Please sign in.*FORGELINE_TOKEN.*forgeline token"):
+        Client(api.url).submit("a fox")
+
+
 @pytest.mark.parametrize("change", [Client.submit, Client.retry, Client.cancel])
 def test_what_changes_something_is_sent_once(api: CannedApi, change: Callable[[Client, str], Any]) -> None:
     api.answers = [LOST]
