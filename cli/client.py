@@ -74,7 +74,7 @@ class Client:
     def from_env(cls) -> "Client":
         """Return the client that FORGELINE_URL and FORGELINE_TOKEN name; without them, of the stack of this folder."""
         client = ClientSettings.from_env()
-        return cls(client.forgeline_url or Settings.from_env().url, client.forgeline_token)
+        return cls(client.forgeline_url or Settings.from_env(while_up=False).url, client.forgeline_token)
 
     def submit(self, prompt: str, **request: Any) -> Json:
         """Submit a prompt; `request` holds further fields of POST /image/generate. Gives the job."""

@@ -228,13 +228,20 @@ def _checked(model: type[Model], given: Mapping[str, str]) -> Model:
 
 
 def _given(environ: Mapping[str, str]) -> dict[str, str]:
-    merged = {**dotenv_values(".env", interpolate=False), **environ}
+    merged = {**_lines_of(Path(".env")), **environ}
     return {name.lower(): value.strip() for name, value in merged.items() if value and value.strip()}
 
 
 def _running(folder: Path) -> dict[str, str]:
-    values = dotenv_values(folder / RUNNING_FILE, interpolate=False)
+    values = _lines_of(folder / RUNNING_FILE)
     return {name.lower(): value for name in RUNNING_NAMES if (value := values.get(name))}
+
+
+def _lines_of(file: Path) -> dict[str, str | None]:
+    try:
+        return dotenv_values(file, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([Fault(str(file), getattr(error, "strerror", None) or "is no text in UTF-8")]) from None
 
 
 def _fault(detail: ErrorDetails) -> Fault:

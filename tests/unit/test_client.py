@@ -82,6 +82,16 @@ def test_an_id_leads_to_no_other_route(api: CannedApi, ask: Callable[[Client, st
     assert re.fullmatch(r"\w+ /image/job/[\w%.-]+/(status|retry|cancel)", asked)
 
 
+def test_where_the_server_listens_is_known_without_the_passwords_of_its_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "env").write_bytes(b"\xff")  # as unreadable as one that belongs to another user
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"DATA_DIR": str(tmp_path), "PORT": "4711", "FORGELINE_URL": ""}.items():
+        monkeypatch.setenv(name, value)
+    assert Client.from_env().url == "http://127.0.0.1:4711"
+
+
 @pytest.mark.parametrize("job_id", ["", ".", ".."])
 def test_an_id_that_is_none_is_not_sent(api: CannedApi, job_id: str) -> None:
     with pytest.raises(Refused, match="no job"):
