@@ -12,12 +12,11 @@ import jwt
 
 from api.auth_keys import TokenKeys
 from shared.domain.errors import Unauthenticated
-from shared.domain.identity import Identity
+from shared.domain.identity import Identity, is_name
 from shared.settings import Settings
 
 LEEWAY_S = 10
 MAX_TOKEN_CHARS = 8192
-MAX_NAME_CHARS = 255
 MAX_ROLES = 64
 
 
@@ -71,20 +70,15 @@ def _moment(value: object) -> datetime | None:
 
 def _user_id(value: object) -> str:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not _is_name(text):
+    if not isinstance(text, str) or not is_name(text):
         raise Unauthenticated("the token names nobody")
     return text
 
 
 def _username(value: object) -> str | None:
-    return value if isinstance(value, str) and _is_name(value) else None
+    return value if isinstance(value, str) and is_name(value) else None
 
 
 def _roles(value: object) -> frozenset[str]:
     listed = value if isinstance(value, list) else []
     return frozenset(role for role in listed[:MAX_ROLES] if isinstance(role, str))
-
-
-def _is_name(text: str) -> bool:
-    """Tell whether a name can be stored and shown: printable, not blank, not endless."""
-    return bool(text.strip()) and len(text) <= MAX_NAME_CHARS and text.isprintable()

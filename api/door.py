@@ -61,7 +61,8 @@ class Door:
         if name is None:
             return False
         shown = f"[{name}]" if ":" in name else name
-        if {name, shown, f"{shown}:{port}", "*"} & self._names or any(_is_below(name, entry) for entry in self._names):
+        ways = (name, shown, f"{shown}:{port}")
+        if {*ways, "*"} & self._names or any(_is_below(way, entry) for way in ways for entry in self._names):
             return True
         return self._numbers_too and _is_number(name)
 
@@ -136,7 +137,7 @@ def _name_and_port(host: str) -> tuple[str | None, str]:
 
 
 def _is_below(name: str, entry: str) -> bool:
-    """`*.example.com` and `.example.com` stand for every name below example.com."""
+    """`*.example.com` and `.example.com` stand for every name below example.com, `*.example.com:8443` on that port."""
     return entry.startswith((".", "*.")) and name.endswith(entry.lstrip("*"))
 
 

@@ -4,6 +4,7 @@ import re
 from http import HTTPStatus
 
 from flask import Response, request
+from werkzeug.http import is_resource_modified
 
 from shared.domain.errors import InvalidRequest, NotFound
 from shared.domain.events import to_json
@@ -27,11 +28,27 @@ def conditionally(response: Response, *, length: int | None = None) -> Response:
 
     Raises InvalidRequest for a 412.
     """
-    environ = request.environ | _WHOLE if length and _asks_for_more_than(length) else request.environ
+    environ = dict(request.environ)
+    if request.if_match.star_tag:  # any will do, and there is one; werkzeug looks for one of that name
+        environ.pop("HTTP_IF_MATCH", None)
+    if not _asks_for_a_part() or not is_resource_modified(environ, response.headers.get("ETag")):
+        environ.pop("HTTP_RANGE", None)
+    elif length and _asks_for_more_than(length):
+        environ |= _WHOLE
     response.make_conditional(environ, accept_ranges=length is not None, complete_length=length)
     if response.status_code == HTTPStatus.PRECONDITION_FAILED:  # with the whole content, not told as an error
         raise InvalidRequest(status=HTTPStatus.PRECONDITION_FAILED)
     return response
+
+
+def _asks_for_a_part() -> bool:
+    """Tell whether there is a range to look at once the other conditions hold (RFC 9110 13.2.2).
+
+    Several ranges, other units than bytes and those of other methods than GET are passed over (14.2), where werkzeug
+    answers 416 or a part.
+    """
+    unit, _, ranges = request.headers.get("Range", "").partition("=")
+    return request.method == "GET" and unit.strip().lower() == "bytes" and "," not in ranges
 
 
 def _asks_for_more_than(length: int) -> bool:
@@ -40,7 +57,7 @@ def _asks_for_more_than(length: int) -> bool:
     RFC 9110 14.1.2; werkzeug answers it 416.
     """
     asked = request.range
-    return asked is not None and asked.units == "bytes" and [first < -length for first, _ in asked.ranges] == [True]
+    return asked is not None and [first < -length for first, _ in asked.ranges] == [True]
 
 
 def job_id_of(text: str) -> str:

@@ -9,6 +9,7 @@ the server restarts, is asked again for half a minute; what changes something is
 """
 
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TypeVar
@@ -34,6 +35,9 @@ WAIT_S, WAIT_IN_LINE_S = 20, 2
 FINISHED = frozenset({"complete", "error", "cancelled"})
 #: What a server, or a proxy before it, answers that is not ready again yet.
 NOT_READY = frozenset({502, 503, 504})
+SIGN_IN = (
+    "FORGELINE_TOKEN must hold a token that the server takes; where JWT_SECRET is set, `forgeline token` makes one"
+)
 
 
 class Refused(ClickException):
@@ -70,7 +74,7 @@ class Client:
     def from_env(cls) -> "Client":
         """Return the client that FORGELINE_URL and FORGELINE_TOKEN name; without them, of the stack of this folder."""
         client = ClientSettings.from_env()
-        return cls(client.forgeline_url or Settings.from_env().url, client.forgeline_token)
+        return cls(client.forgeline_url or Settings.from_env(while_up=False).url, client.forgeline_token)
 
     def submit(self, prompt: str, **request: Any) -> Json:
         """Submit a prompt; `request` holds further fields of POST /image/generate. Gives the job."""
@@ -206,4 +210,6 @@ def _why(answer: requests.Response) -> str:
     except ValueError:
         return f"{answer.status_code} {answer.reason}"
     faults = [f"  {fault['field']}: {fault['message']}" for fault in problem.get("errors") or []]
-    return "\n".join([str(problem.get("detail") or problem.get("title") or answer.reason), *faults])
+    told = problem.get("title") if faults else problem.get("detail")  # the detail tells the faults, too
+    hints = [f"  {SIGN_IN}"] if answer.status_code == HTTPStatus.UNAUTHORIZED else []
+    return "\n".join([str(told or problem.get("title") or answer.reason), *faults, *hints])

@@ -7,6 +7,7 @@ from typing import Any
 import click
 import jwt
 
+from shared.domain.identity import MAX_NAME_CHARS, is_name
 from shared.settings import Settings
 
 #: a hundred years
@@ -20,8 +21,9 @@ LONGEST_DAYS = 36525
 @click.option("--days", default=30.0, show_default=True, type=click.FloatRange(0, LONGEST_DAYS, min_open=True))
 def token(user: str, name: str | None, admin: bool, days: float) -> None:
     """Make a token and print it."""
-    if not user:
-        raise click.UsageError("--user must not be empty")
+    for option, text in (("--user", user), ("--name", name or user)):
+        if not is_name(text):  # no server would take it
+            raise click.UsageError(f"{option} must be printable and not blank, {MAX_NAME_CHARS} characters at most")
     if isnan(days):  # it passes every range
         raise click.UsageError("--days must be a number")
     settings = Settings.from_env()
@@ -30,7 +32,7 @@ def token(user: str, name: str | None, admin: bool, days: float) -> None:
     now = datetime.now(UTC)
     claims: dict[str, Any] = {
         "sub": user,
-        "preferred_username": name,
+        "preferred_username": name or None,
         "roles": ["admin"] if admin else [],
         "iat": now,
         "exp": now + timedelta(days=days),

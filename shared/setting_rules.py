@@ -4,11 +4,13 @@ import ipaddress
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
+
+from shared.domain.callbacks import names_a_host
 
 #: `120/minute`, `10 per 5 seconds`, several of them separated: what the `limits` library reads.
 RATE = re.compile(r"[1-9]\d*\s*(?:/|per)\s*\d*\s*(?:second|minute|hour|day|month|year)s?", re.IGNORECASE)
@@ -42,7 +44,10 @@ def split_list(value: object) -> object:
 
 def whole_path(path: Path) -> Path:
     """The absolute path; `~` is the home folder."""
-    return path.expanduser().resolve()
+    try:
+        return path.expanduser().resolve()
+    except RuntimeError:  # the home of nobody known
+        raise refuse("names the home folder of a user who has none here") from None
 
 
 def is_loopback(host: str) -> bool:
@@ -66,6 +71,13 @@ def web_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def base_url(url: str) -> str:
+    """An http(s) address that routes can be put behind, without its trailing slash."""
+    if re.search("[?#]", url):
+        raise refuse("not an http:// or https:// address without ? and #")
+    return web_url(url)
+
+
 def without_credentials(url: str) -> str:
     """An address as it may be shown: its user and password are left out."""
     parts = _split(url)
@@ -73,11 +85,12 @@ def without_credentials(url: str) -> str:
 
 
 def origin(url: str) -> str:
-    """scheme://host[:port] as a browser sends it."""
+    """scheme://host[:port] as a browser sends it: the usual port is left out."""
     parts = _split(web_url(url))
-    if parts.path or parts.query:
+    if parts.path or re.search(r"[*@?#]", url):
         raise refuse(f"{url} is not an origin (scheme://host:port)")
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    usual = {"http": ":80", "https": ":443"}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.removesuffix(usual)}".lower()
 
 
 def postgres_url(url: str | None) -> str | None:
@@ -107,7 +120,11 @@ def host_name(name: str) -> str:
 
 def callable_host(entry: str) -> str:
     """A host to which callbacks may go, `http://` before it for one without TLS."""
-    host_name(entry.removeprefix("http://").removeprefix("https://"))
+    host = re.sub("^https?://", "", entry)
+    if re.search(r"[/@\s]", host) or not names_a_host(entry):
+        raise refuse(
+            f"{entry} names no host to call (host, host:port, [IPv6 address], http:// before it for plain http)"
+        )
     return entry
 
 
@@ -137,7 +154,7 @@ def page_url(url: str | None) -> str | None:
 def json_value(value: object) -> object:
     """What the JSON text says."""
     try:
-        return json.loads(value) if isinstance(value, str) else value
+        return json.loads(value, parse_constant=_no_constant) if isinstance(value, str) else value
     except ValueError:
         raise refuse("not a JSON object") from None
 
@@ -147,6 +164,10 @@ def rate_limit(text: str) -> str:
     if not all(RATE.fullmatch(part.strip()) for part in re.split("[,;|]", text)):
         raise refuse("not a rate such as 120/minute")
     return text
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _has_a_port(url: str) -> bool:
@@ -173,6 +194,7 @@ Hosts = Annotated[tuple[Annotated[str, AfterValidator(host_name)], ...], BeforeV
 Origins = Annotated[tuple[Annotated[str, AfterValidator(origin)], ...], BeforeValidator(split_list)]
 Waits = Annotated[tuple[Seconds, ...], BeforeValidator(split_list)]
 WebUrl = Annotated[str, AfterValidator(web_url)]
+BaseUrl = Annotated[str, AfterValidator(base_url)]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(json_value)]
 Secret = Annotated[str | None, Field(repr=False)]
 Word = BeforeValidator(lower)

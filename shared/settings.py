@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from shared import setting_rules as rules
 from shared.setting_faults import Fault, SettingsError
 from shared.setting_rules import (
+    BaseUrl,
     CallableHosts,
     Hosts,
     JsonObject,
@@ -63,7 +64,7 @@ class Settings(BaseModel):
     database_url: Annotated[Secret, AfterValidator(rules.postgres_url)] = None
     redis_url: Annotated[Secret, AfterValidator(rules.redis_url)] = None
 
-    forge_url: WebUrl | None = None
+    forge_url: BaseUrl | None = None
     forge_auth: Annotated[Secret, AfterValidator(rules.user_and_password)] = None
     forge_override_settings: JsonObject = Field(default_factory=dict)
     forge_timeout_s: Seconds = 180
@@ -200,7 +201,7 @@ class ClientSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    forgeline_url: WebUrl | None = None
+    forgeline_url: BaseUrl | None = None
     forgeline_token: Secret = None
 
     @classmethod
@@ -227,13 +228,20 @@ def _checked(model: type[Model], given: Mapping[str, str]) -> Model:
 
 
 def _given(environ: Mapping[str, str]) -> dict[str, str]:
-    merged = {**dotenv_values(".env", interpolate=False), **environ}
+    merged = {**_lines_of(Path(".env")), **environ}
     return {name.lower(): value.strip() for name, value in merged.items() if value and value.strip()}
 
 
 def _running(folder: Path) -> dict[str, str]:
-    values = dotenv_values(folder / RUNNING_FILE, interpolate=False)
+    values = _lines_of(folder / RUNNING_FILE)
     return {name.lower(): value for name in RUNNING_NAMES if (value := values.get(name))}
+
+
+def _lines_of(file: Path) -> dict[str, str | None]:
+    try:
+        return dotenv_values(file, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([Fault(str(file), getattr(error, "strerror", None) or "is no text in UTF-8")]) from None
 
 
 def _fault(detail: ErrorDetails) -> Fault:

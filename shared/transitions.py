@@ -8,7 +8,7 @@
 | moved                          | waited so far (an admin's `front`)        |
 | complete, error, cancelled     | the attempt, or the wait of a job that never began |
 
-Progress and cancels that are only asked for are told at `debug`. The line is written where the change is published, so
+Progress and cancels that are only asked for, or asked for again, are told at `debug`. The line is written where the change is published, so
 by the process that made it: in the API it carries the request's `request_id`, everywhere `job_id`. Forge's own task id
 is `JOB_ID-ATTEMPT-TRY`.
 """
@@ -37,6 +37,8 @@ def log_transition(change: Change) -> None:
 def transition_of(change: Change) -> str | None:
     """Return what happened to the job, or None when it only got on."""
     job = change.job
+    if change.same_status:
+        return None
     if job.terminal:
         return job.status.value
     if not change.moved_line:

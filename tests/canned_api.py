@@ -28,7 +28,7 @@ LOST = object()
 
 
 class CannedApi(ThreadingHTTPServer):
-    """Gives `answers`, one a request, then `job` for ever: a document, an HTTP status, or LOST."""
+    """Gives `answers`, one a request, then `job` for ever: a document (a problem's has a status), a status, or LOST."""
 
     daemon_threads = True
     block_on_close = False
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer is LOST:
             self.close_connection = True
             return
-        status, document = (answer, {}) if isinstance(answer, int) else (200, answer)
+        status, document = (answer, {}) if isinstance(answer, int) else (_status_of(answer), answer)
         body = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -80,6 +80,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
+
+
+def _status_of(document: dict[str, Any]) -> int:
+    """Return the HTTP status of a problem document, 200 of any other (a job's status is a word)."""
+    status = document.get("status")
+    return status if isinstance(status, int) else 200
 
 
 @contextmanager

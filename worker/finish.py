@@ -41,11 +41,15 @@ class Finish:
         """Store the picture, then complete; raises ForgeFailure for an answer that is none.
 
         The stage is told before the answer is looked at: should it kill this process, it is known who did it.
+        A cancel that was asked for before, too late to interrupt Forge, throws the picture away.
         """
-        if not persist(self._lease.confirm) or not persist(self._teller.saving):
+        saving = persist(self._teller.saving) if persist(self._lease.confirm) else None
+        if saving is None:
             return self._verdicts.give_up()
         image = generation.image(body)
         self._bench.circuit.success()
+        if saving.cancel_requested:
+            return self._verdicts.cancel()
         try:
             name = _stored(self._bench.saver, image)
         except OSError:

@@ -77,11 +77,11 @@ class ProgressTeller:
         except StoreUnavailable as error:
             log.warning("progress of job %s was not stored: %s", self._job.job_id, error)
 
-    def saving(self) -> bool:
-        """Tell that the picture is there and is being stored; False when not ours any more."""
+    def saving(self) -> Job | None:
+        """Tell that the picture is there and is being stored; return the job as it is now, None when not ours."""
         change = self._store.save_progress(self._job, progress=99, stage=Stage.SAVING)
         self._announcer.publish(change)
-        return change is not None
+        return None if change is None else change.job
 
     def _note_timestamp(self, progress: ForgeProgress, task_id: str) -> None:
         if progress.job_timestamp and progress.job_timestamp != self._timestamp:

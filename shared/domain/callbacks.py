@@ -22,6 +22,11 @@ def may_be_called(url: str, hosts: Iterable[str]) -> bool:
     return parts is not None and any(_covers(entry, parts) for entry in hosts)
 
 
+def names_a_host(entry: str) -> bool:
+    """Tell whether an entry of WEBHOOK_HOSTS names one host, so that an address can be on it."""
+    return "*" not in entry and _entry(entry) is not None
+
+
 def names_private_address(host: str) -> bool:
     """Tell whether `host` is itself written as an address (or name) of this machine or a private network."""
     try:
@@ -42,8 +47,12 @@ def _split(url: str) -> SplitResult | None:
     return parts if sound and "@" not in parts.netloc and "#" not in url else None
 
 
+def _entry(entry: str) -> SplitResult | None:
+    return _split(entry if "://" in entry else f"https://{entry}")
+
+
 def _covers(entry: str, asked: SplitResult) -> bool:
-    allowed = _split(entry if "://" in entry else f"//{entry}".replace("//", "https://", 1))
+    allowed = _entry(entry)
     if allowed is None or allowed.hostname != asked.hostname:
         return False
     plain_allowed = allowed.scheme == "http" or names_private_address(allowed.hostname or "")

@@ -9,6 +9,7 @@ from datetime import datetime
 
 ADMIN = "admin"
 LOCAL_USER = "local"
+MAX_NAME_CHARS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ def audience_of(user_id: str, username: str | None) -> frozenset[str]:
     if username:
         members.add(f"name:{username}")
     return frozenset(members)
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a user's id or name can be stored and shown: printable, not blank, not endless."""
+    return bool(text.strip()) and len(text) <= MAX_NAME_CHARS and text.isprintable()
 
 
 LOCAL_IDENTITY = Identity(LOCAL_USER, LOCAL_USER, frozenset({ADMIN}))

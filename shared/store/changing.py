@@ -30,6 +30,8 @@ class Change:
     job: Job
     #: whether the job entered or left the waiting line
     moved_line: bool = False
+    #: whether the job stands as it stood: what was asked was done before, or only its picture is gone
+    same_status: bool = False
 
 
 class Changing(Connected):
@@ -115,11 +117,13 @@ def merge_message(
 
 
 def _put_in_outbox(connection: Connection, job: Job) -> None:
+    waiting = select(func.count()).where(jobs.c.status == Status.QUEUED)
+    live = Live(queue_total=connection.execute(waiting).scalar_one())
     connection.execute(
         insert(webhook_outbox).values(
             webhook_id=f"msg_{job.job_id}_{job.status.value}",
             job_id=job.job_id,
             url=job.callback_url,
-            payload=client_view(job, Live()),
+            payload=client_view(job, live),
         )
     )

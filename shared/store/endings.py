@@ -50,11 +50,11 @@ class Endings(Claims):
             locked = select(jobs).where(jobs.c.job_id == job_id).with_for_update()
             job = _visible(connection.execute(locked).one_or_none(), identity)
             if job.status is Status.CANCELLED or (job.cancel_requested and not job.terminal):
-                return Change(job)
+                return Change(job, same_status=True)
             if job.terminal:
                 raise JobFinished()
             change = self._cancel_locked(connection, job)
-            return change or Change(job)
+            return change or Change(job, same_status=True)
 
     def cancel_waiting(self, user_id: str) -> list[Change]:
         """Cancel every waiting job of one user; return what was cancelled."""
@@ -103,7 +103,7 @@ class Endings(Claims):
             return Change(insert_job(connection, values, old.conversation_id, ticket), True)
 
     def move_to_front(self, job_id: str) -> Change:
-        """Make a waiting job the first of the line. Raises NotFound, JobFinished."""
+        """Make a waiting job the first of the line; one that is worked is before it. Raises NotFound, JobFinished."""
         smallest = select(func.min(jobs.c.priority)).where(jobs.c.status == Status.QUEUED)
         waiting = (jobs.c.job_id == job_id) & (jobs.c.status == Status.QUEUED)
         with self._begin() as connection:
@@ -115,7 +115,10 @@ class Endings(Claims):
             row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
         if row is None:
             raise NotFound()
-        raise JobFinished()
+        job = job_of(row)
+        if job.terminal:
+            raise JobFinished()
+        return Change(job, same_status=True)
 
     def delete_conversation(self, conversation_id: str, identity: Identity) -> Removed:
         """End the conversation's jobs as cancelled, then delete it all. Raises NotFound."""

@@ -83,8 +83,8 @@ class Reading(Connected):
         job = self.job(job_id)
         return job if job and (job.belongs_to(identity) or identity.is_admin) else None
 
-    def unfinished_jobs(self, user_id: str, limit: int = 200) -> list[Job]:
-        """Return one user's unfinished jobs, oldest ticket first."""
+    def unfinished_jobs(self, user_id: str, limit: int | None = None) -> list[Job]:
+        """Return one user's unfinished jobs, or the first `limit` of them, oldest ticket first."""
         mine = (jobs.c.user_id == user_id) & jobs.c.status.in_(UNFINISHED)
         return self._jobs(select(jobs).where(mine).order_by(jobs.c.ticket).limit(limit))
 

@@ -6,6 +6,7 @@ at once are harmless. `sweep_lock` lets one of several run, the others skip.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, func, literal, select, text
@@ -92,7 +93,8 @@ class Upkeep(Rescues):
         """Mark a job's image as deleted by retention; its message keeps everything else."""
         kept = (jobs.c.job_id == job.job_id) & ~jobs.c.image_expired
         with self._begin() as connection:
-            return self._change(connection, kept, {"image_expired": True})
+            change = self._change(connection, kept, {"image_expired": True})
+        return change and replace(change, same_status=True)
 
     def kept_images(self, names: Sequence[str]) -> set[str]:
         """Return those of `names` that a job still shows."""

@@ -98,6 +98,14 @@ def test_it_is_out_of_the_line_when_it_is_answered_and_told_after(
     redis.close()
 
 
+def test_the_callback_tells_how_many_still_wait(store: Store) -> None:
+    job = stored_job(store, callback_url="https://hooks.example.com")
+    waiting = [stored_job(store) for _ in range(2)]
+    store.cancel_job(job.job_id, ALICE)
+    (callback,) = store.lend_callbacks(limit=1, per_host=1, loan_s=60)
+    assert callback.payload["queue_total"] == len(waiting)
+
+
 def metadata_of(store: Store, job: Job) -> dict[str, Any]:
     """Return the extra metadata of the job's message."""
     return store.messages_page(job.conversation_id, before=None, limit=1)[0].extra_metadata

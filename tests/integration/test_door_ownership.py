@@ -41,6 +41,8 @@ THINGS = [
 #: For admins only: whether the thing exists makes no difference to anybody else.
 ADMIN_THINGS = [
     ("POST", "/image/job/{waiting}/front", 200),
+    ("POST", "/image/job/{working}/front", 200),
+    ("POST", "/image/job/{complete}/front", 409),
     ("POST", "/queue/pause", 200),
     ("POST", "/queue/resume", 200),
 ]

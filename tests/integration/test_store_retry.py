@@ -5,11 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select, text
 
-from shared.domain.errors import (
-    NotRetryable,
-)
+from shared.domain.errors import JobFinished, NotRetryable
 from shared.domain.jobs import Priority, Status
-from shared.store import Caps, Store, TicketTaken
+from shared.store import Caps, Claimant, Store, TicketTaken
 from shared.store.tables import messages
 from tests.builders import ADMIN, ALICE, BOB, NO_CAPS, stored_job
 from tests.waiting import wait_for
@@ -47,6 +45,18 @@ def test_the_front_of_the_line_is_before_all_others(store: Store) -> None:
     jobs = [stored_job(store) for _ in range(3)]
     store.move_to_front(jobs[2].job_id)
     assert [store.position(store.job(job.job_id)) for job in jobs] == [2, 3, 1]  # type: ignore[arg-type]
+
+
+def test_a_job_that_is_worked_is_before_the_front_of_the_line_and_stays_as_it_is(store: Store) -> None:
+    stored_job(store)
+    claimed = store.claim(Claimant("gpu1@host", "boot-1", "http://forge"), lease_s=30)
+    assert claimed is not None
+    running = claimed.job
+    change = store.move_to_front(running.job_id)
+    assert (change.job, change.moved_line) == (running, False)
+    assert store.finish_cancel(running)
+    with pytest.raises(JobFinished):
+        store.move_to_front(running.job_id)
 
 
 def test_a_retry_does_not_inherit_the_front_of_the_line(store: Store) -> None:

@@ -67,6 +67,17 @@ def test_a_job_that_never_began_tells_how_long_it_waited(store: Store) -> None:
     assert told(cancelled)[0]["duration_s"] >= 0
 
 
+def test_what_was_done_before_is_not_told_again(store: Store) -> None:
+    job = stored_job(store)
+    first, again = store.cancel_job(job.job_id, ALICE), store.cancel_job(job.job_id, ALICE)
+    assert events(first, again) == ["cancelled"] and again.job == first.job
+    stored_job(store)
+    claimed = store.claim(GPU, lease_s=30)
+    assert claimed
+    done = store.complete(claimed.job, image_name="flux_1.png", params={})
+    assert events(done, store.expire_image(claimed.job)) == ["complete"]
+
+
 SPOKEN = """
 import logging
 from shared import logs

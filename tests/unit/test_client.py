@@ -44,6 +44,21 @@ def test_a_refusal_is_no_loss(api: CannedApi) -> None:
     assert len(api.asked) == 1 and not isinstance(refused.value, Lost)
 
 
+def test_every_fault_of_a_request_is_told_once(api: CannedApi) -> None:
+    faults = [{"field": "width", "message": "No."}, {"field": "steps", "message": "Fewer."}]
+    title, detail = "The request is not valid.", "width: No.; steps: Fewer."
+    api.answers = [{"title": title, "status": 422, "detail": detail, "code": "invalid_request", "errors": faults}]
+    with pytest.raises(Refused) as refused:
+        Client(api.url).submit("a fox")
+    assert refused.value.message == f"{title}\n  width: No.\n  steps: Fewer."
+
+
+def test_who_is_asked_to_sign_in_is_told_how(api: CannedApi) -> None:
+    api.answers = [{"title": "Please sign in.", "status": 401, "detail": "Please sign in.", "code": "unauthenticated"}]
+    with pytest.raises(Refused, match="(?s)Please sign in.*FORGELINE_TOKEN.*forgeline token"):
+        Client(api.url).submit("a fox")
+
+
 @pytest.mark.parametrize("change", [Client.submit, Client.retry, Client.cancel])
 def test_what_changes_something_is_sent_once(api: CannedApi, change: Callable[[Client, str], Any]) -> None:
     api.answers = [LOST]
@@ -65,6 +80,16 @@ def test_an_id_leads_to_no_other_route(api: CannedApi, ask: Callable[[Client, st
     ask(Client(api.url), job_id)
     (asked,) = api.asked
     assert re.fullmatch(r"\w+ /image/job/[\w%.-]+/(status|retry|cancel)", asked)
+
+
+def test_where_the_server_listens_is_known_without_the_passwords_of_its_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "env").write_bytes(b"\xff")  # as unreadable as one that belongs to another user
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"DATA_DIR": str(tmp_path), "PORT": "4711", "FORGELINE_URL": ""}.items():
+        monkeypatch.setenv(name, value)
+    assert Client.from_env().url == "http://127.0.0.1:4711"
 
 
 @pytest.mark.parametrize("job_id", ["", ".", ".."])

@@ -67,7 +67,18 @@ def test_a_token_is_for_the_audience_and_by_the_issuer_of_the_settings() -> None
 
 
 @pytest.mark.parametrize(
-    "words", [("--user", ""), ("--days", "nan"), ("--days", "inf"), ("--days", "1e300"), ("--days", "0")]
+    "words",
+    [
+        ("--user", ""),
+        ("--user", " "),
+        ("--user", "a\nb"),
+        ("--user", 256 * "a"),
+        ("--name", " "),
+        ("--days", "nan"),
+        ("--days", "inf"),
+        ("--days", "1e300"),
+        ("--days", "0"),
+    ],
 )
 def test_a_token_that_nobody_could_use_is_not_made(words: tuple[str, str]) -> None:
     given = {"--user": "7"} | {words[0]: words[1]}
