@@ -8,9 +8,9 @@
 | moved                          | waited so far (an admin's `front`)        |
 | complete, error, cancelled     | the attempt, or the wait of a job that never began |
 
-Progress and cancels that are only asked for, or asked for again, are told at `debug`. The line is written where the change is published, so
-by the process that made it: in the API it carries the request's `request_id`, everywhere `job_id`. Forge's own task id
-is `JOB_ID-ATTEMPT-TRY`.
+Progress and cancels that are only asked for, or asked for again, are told at `debug`. The line is written where the
+change is published, so by the process that made it: in the API it carries the request's `request_id`, everywhere
+`job_id`. Forge's own task id is `JOB_ID-ATTEMPT-TRY`.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""A cancel that is answered while Forge draws ends its job as cancelled, though the picture came before the interrupt."""
+"""A cancel that is answered while Forge draws ends its job as cancelled, though the picture comes first."""
 
 from typing import Any
 

@@ -55,7 +55,7 @@ def test_every_fault_of_a_request_is_told_once(api: CannedApi) -> None:
 
 def test_who_is_asked_to_sign_in_is_told_how(api: CannedApi) -> None:
     api.answers = [{"title": "Please sign in.", "status": 401, "detail": "Please sign in.", "code": "unauthenticated"}]
-    with pytest.raises(Refused, match="(?s)Please sign in.*FORGELINE_TOKEN.*forgeline token"):
+    with pytest.raises(Refused, match=r"(?s)Please sign in.*FORGELINE_TOKEN.*forgeline token"):
         Client(api.url).submit("a fox")
 
 
