@@ -68,3 +68,15 @@ def test_an_odd_size_and_a_long_prompt_can_be_sent_from_a_phone(new_studio: Open
     expect(studio.page.locator(".badge")).to_be_visible()
     assert studio.page.evaluate("() => document.documentElement.scrollWidth") == 320
     expect(studio.page.locator(".send")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("width", [360, 768, 901, 1000, 1040])
+def test_the_pictures_stand_where_the_composer_stands(new_studio: OpenStudio, width: int) -> None:
+    studio = new_studio(viewport={"width": width, "height": 800})
+    studio.finished(LIGHTHOUSE)
+    studio.submit(FOREST)
+    studio.open()
+    expect(studio.bars).to_have_count(1)
+    places = [studio.page.locator(where).last.bounding_box() for where in (".status-row", ".composer-box")]
+    sides = {(place["x"], place["x"] + place["width"]) for place in places if place}
+    assert len(sides) == 1, sides
