@@ -80,3 +80,31 @@ def test_the_pictures_stand_where_the_composer_stands(new_studio: OpenStudio, wi
     places = [studio.page.locator(where).last.bounding_box() for where in (".status-row", ".composer-box")]
     sides = {(place["x"], place["x"] + place["width"]) for place in places if place}
     assert len(sides) == 1, sides
+
+
+def test_on_a_laptop_the_prompt_stands_above_its_picture(new_studio: OpenStudio) -> None:
+    studio = new_studio(viewport={"width": 1366, "height": 650})
+    studio.submit()
+    studio.open()
+    expect(studio.bars).to_be_in_viewport(ratio=1)
+    expect(studio.turns.get_by_text(LIGHTHOUSE)).to_be_in_viewport(ratio=1)
+
+
+def test_zoomed_in_the_status_stays_above_the_picture(new_studio: OpenStudio) -> None:
+    studio = new_studio(viewport=ZOOMED)
+    studio.server.world.progress(studio.submit()["job_id"], 40)
+    studio.open()
+    expect(studio.preview).to_be_visible()
+    expect(studio.page.get_by_text("40%")).to_be_in_viewport(ratio=1)
+    expect(studio.button("Cancel")).to_be_in_viewport(ratio=1)
+
+
+def test_the_ring_around_a_setting_is_not_cut_off(studio: Studio) -> None:
+    studio.open()
+    studio.button("Settings").click()
+    box = studio.page.locator(".settings").bounding_box()
+    fields = [each.bounding_box() for each in studio.page.locator(".settings input, .settings select").all()]
+    assert box and len(fields) > 5
+    ring = 4  # two pixels wide, two away
+    assert all(each and each["x"] - ring >= box["x"] for each in fields)
+    assert all(each and each["x"] + each["width"] + ring <= box["x"] + box["width"] for each in fields)
