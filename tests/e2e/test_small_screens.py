@@ -82,6 +82,23 @@ def test_the_pictures_stand_where_the_composer_stands(new_studio: OpenStudio, wi
     assert len(sides) == 1, sides
 
 
+@pytest.mark.parametrize("width", [320, 360, 390])
+@pytest.mark.parametrize("side", ["1024", "2048"])
+def test_on_a_phone_the_tools_of_the_composer_stand_in_one_row(new_studio: OpenStudio, width: int, side: str) -> None:
+    studio = new_studio(viewport={"width": width, "height": 700}, has_touch=True, is_mobile=True)
+    studio.open()
+    settings = studio.page.locator(".settings-button")
+    settings.click()
+    studio.page.get_by_label("Width").fill(side)
+    studio.page.get_by_label("Steps").fill("7")
+    settings.click()
+    studio.page.locator(".size").nth(1).evaluate("(size) => size.scrollIntoView()")
+    for tool in (studio.page.locator(".size:has(:checked)"), settings, studio.page.locator(".send")):
+        expect(tool).to_be_in_viewport(ratio=1)
+    row = studio.page.locator(".composer-row").bounding_box()
+    assert row and row["height"] < 70, row
+
+
 def test_on_a_laptop_the_prompt_stands_above_its_picture(new_studio: OpenStudio) -> None:
     studio = new_studio(viewport={"width": 1366, "height": 650})
     studio.submit()

@@ -165,7 +165,7 @@ function accepted(turn: PendingTurn, job: Job): void {
   const leadsElsewhere = openConversationId(chat) === home && job.conversation_id !== home;
   turn.home.conversationId ??= job.conversation_id;
   chat.accept(turn.key, job);
-  if (leadsElsewhere) openConversation(job.conversation_id);
+  if (leadsElsewhere) openConversation(job.conversation_id, home === null);
   takeJobs([job]);
   noticeNewJobs([job], openConversationId(useChatStore.getState()));
 }
