@@ -5,6 +5,18 @@ import { buildInfo } from './buildInfo.ts';
 
 const API = process.env['FORGELINE_URL'] ?? 'http://127.0.0.1:8000';
 const API_PATHS = '^/(image|images|conversations|me|session|queue|healthz|readyz)(/|$|\\?)';
+/** What the packages look for and no browser of this page has. */
+const ABSENT = [
+  '__REACT_DEVTOOLS_GLOBAL_HOOK__', // looks into `npm run dev` all the same
+  'process',
+  'setImmediate',
+  'document.documentMode',
+  'window.MotionHandoffAnimation', // for pages drawn by a server
+  'window.MotionHandoffIsComplete',
+  'window.MotionHandoffMarkAsComplete',
+  'window.MotionHasOptimisedAnimation',
+  'window.MotionCheckAppearSync',
+];
 
 export default defineConfig({
   plugins: [react(), buildInfo()],
@@ -14,8 +26,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
-      // React's developer tools look into `npm run dev`; without their hook the bundle is smaller
-      transform: { define: { __REACT_DEVTOOLS_GLOBAL_HOOK__: 'undefined' } },
+      transform: { define: Object.fromEntries(ABSENT.map((name) => [name, 'undefined'])) },
       // reading a property or a global changes nothing, here and in the packages
       treeshake: { propertyReadSideEffects: false, unknownGlobalSideEffects: false },
       output: {

@@ -7,10 +7,10 @@ from pathlib import Path
 from flask import Response
 
 from cli.demo_painter import Picture, paint
+from shared.domain.params import PRESETS
 from tests.e2e.mock_facts import DEFAULTS, Json
 
 DIST = Path(__file__).parents[2] / "api" / "web" / "dist"
-PRESETS = (("square", 1024, 1024), ("portrait", 832, 1216), ("landscape", 1216, 832), ("wide", 1344, 768))
 PLACEHOLDER = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 512 512"><rect width="512" height="512" '
     'fill="#8a8690" fill-opacity=".14"/><g fill="none" stroke="#8a8690" stroke-width="10" stroke-linejoin="round">'

@@ -203,3 +203,21 @@ def test_the_theme_follows_the_system_until_someone_chooses(new_studio: OpenStud
     studio.page.reload()
     studio.rest()
     assert studio.page.evaluate(ground) == "rgb(250, 249, 247)"
+
+
+def test_in_the_systems_own_colours_the_progress_and_the_chosen_are_seen(new_studio: OpenStudio) -> None:
+    studio = new_studio(forced_colors="active")
+    studio.server.world.progress(studio.submit()["job_id"], 40)
+    studio.open()
+    expect(studio.bars).to_have_count(1)
+    ground = "(where) => getComputedStyle(document.querySelector(where)).backgroundColor"
+    unseen = {studio.page.evaluate(ground, where) for where in ("body", ".bar")}
+    assert studio.page.evaluate(ground, ".bar-fill") not in unseen
+    for chosen in (".conversation[data-open='true']", ".size:has(:checked)"):
+        expect(studio.page.locator(chosen)).to_have_css("outline-style", "solid")
+
+
+def test_who_asks_for_more_contrast_gets_it(new_studio: OpenStudio) -> None:
+    studio = new_studio(contrast="more", color_scheme="light")
+    studio.open()
+    expect(studio.page.locator(".greeting p")).to_have_css("color", "rgb(64, 61, 68)")

@@ -110,15 +110,33 @@ def test_a_late_snapshot_does_not_take_a_new_job_away(studio: Studio) -> None:
 
 def test_a_page_in_the_background_comes_back_up_to_date(studio: Studio) -> None:
     job = prepared(studio, "drawing")
+    turn_visible(studio, "hidden")
+    studio.server.world.end(job, "complete")
+    expect(studio.picture(LIGHTHOUSE)).to_be_attached()
+    turn_visible(studio, "visible")
+    expect_state(studio, "complete")
+    assert studio.sockets == 1
+
+
+def test_a_page_that_comes_back_into_view_knows_what_was_deleted_meanwhile(studio: Studio) -> None:
+    job = studio.finished(LIGHTHOUSE)
+    studio.server.world.submit("local", FOREST)
+    studio.open()
+    studio.page.get_by_role("navigation").get_by_role("button", name=LIGHTHOUSE, exact=True).click()
+    expect(studio.picture(LIGHTHOUSE)).to_be_visible()
+    turn_visible(studio, "hidden")
+    studio.server.world.forget(job["conversation_id"])
+    turn_visible(studio, "visible")
+    expect(studio.page.get_by_text("This conversation is no longer here.")).to_be_visible()
+    expect(studio.page.locator(".conversation")).to_have_count(1)
+
+
+def turn_visible(studio: Studio, state: str) -> None:
+    """Let the browser say that the page is `visible` or `hidden`."""
     visibility = "state => { Object.defineProperty(document, 'visibilityState', {value: state, configurable: true});"
     visibility += "Object.defineProperty(document, 'hidden', {value: state === 'hidden', configurable: true});"
     visibility += "document.dispatchEvent(new Event('visibilitychange')); }"
-    studio.page.evaluate(visibility, "hidden")
-    studio.server.world.end(job, "complete")
-    expect(studio.picture(LIGHTHOUSE)).to_be_attached()
-    studio.page.evaluate(visibility, "visible")
-    expect_state(studio, "complete")
-    assert studio.sockets == 1
+    studio.page.evaluate(visibility, state)
 
 
 def test_a_page_out_of_the_browsers_cache_connects_anew(studio: Studio) -> None:

@@ -138,8 +138,46 @@ def test_what_the_server_offers_is_asked_for_again(studio: Studio) -> None:
     studio.page.route("**/image/options", lambda route: route.abort(), times=1)
     studio.open()
     studio.page.clock.run_for(6000)
-    expect(studio.page.get_by_role("radio")).to_have_count(4)
+    expect(studio.page.get_by_role("radio")).to_have_count(6)
     expect(studio.page.locator(".demo-badge")).to_be_visible()
     studio.server.demo = False
     studio.button("Settings").click()
     expect(studio.page.locator(".demo-badge")).to_have_count(0)
+
+
+def test_the_middle_button_opens_a_picture_in_a_tab_of_its_own(studio: Studio) -> None:
+    job = studio.finished(LIGHTHOUSE)
+    studio.open()
+    studio.settled_pictures()
+    with studio.page.context.expect_page() as opened:
+        studio.picture(LIGHTHOUSE).click(button="middle")
+    opened.value.wait_for_url(f"**{job['image_url']}")
+    expect(studio.page.get_by_role("dialog")).to_have_count(0)
+    studio.picture(LIGHTHOUSE).click()
+    expect(studio.page.get_by_role("dialog")).to_be_visible()
+
+
+def test_the_question_before_deleting_names_the_conversation(studio: Studio) -> None:
+    for prompt in (ROBOT, FOREST):
+        studio.server.world.submit("local", prompt)
+    studio.open()
+    studio.button(f"Delete “{ROBOT}”").press("Enter")
+    expect(studio.page.locator(".conversation-question")).to_contain_text(ROBOT)
+
+
+def test_the_way_back_from_a_new_conversation_leads_to_the_one_before(studio: Studio) -> None:
+    studio.finished(ROBOT)
+    studio.open()
+    before = studio.page.url
+    studio.button("New conversation").click()
+    studio.ask(FOREST)
+    expect(studio.bars).to_have_count(1)
+    studio.page.wait_for_url("**/#c=*")
+    begun = studio.page.url
+    assert begun != before
+    studio.page.go_back()
+    expect(studio.picture(ROBOT)).to_be_visible()
+    assert studio.page.url == before
+    studio.page.go_forward()
+    expect(studio.turns).to_contain_text(FOREST)
+    assert studio.page.url == begun

@@ -13,6 +13,7 @@ import './styles/sidebar.css';
 import './styles/composer.css';
 import './styles/card.css';
 import './styles/motion.css';
+import './styles/contrast.css';
 
 reflectPreferences();
 useChatStore.getState().show(viewOfAddress());

@@ -37,7 +37,7 @@ describe('ImageProgressCard', () => {
     show(job({ queue_position: 3, queue_total: 7, eta_seconds: 40 }));
     expect(text()).toContain('In line');
     expect(text()).toContain('3 of 7');
-    expect(text()).toContain('about 40 s');
+    expect(text()).toContain('about 40\u00a0s');
     expect(screen.getByRole('progressbar')).not.toHaveAttribute('aria-valuenow');
     expect(screen.getByRole('button', { name: 'Cancel' })).toBeEnabled();
   });

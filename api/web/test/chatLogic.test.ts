@@ -58,7 +58,7 @@ describe('turnsOf', () => {
   });
 
   it('puts what is being sent last', () => {
-    const pending: PendingTurn = { key: 'k', userId: 'u', request: { prompt: 'new' }, home: { conversationId: 'c' }, typed: true, tries: 1, failure: null };
+    const pending: PendingTurn = { key: 'k', userId: 'u', request: { prompt: 'new' }, home: { conversationId: 'c' }, typed: true, tries: 1, after: 4, failure: null };
     expect(turnsOf([asked, answer], [pending], {}).map(({ key }) => key)).toEqual(['m2', 'k']);
   });
 });

@@ -87,7 +87,7 @@ describe('the composer', () => {
     await userEvent.type(prompt(), 'a boat{Enter}');
     await screen.findByRole('alert');
     expect(prompt()).toHaveValue('a boat');
-    expect(document.body.textContent).toMatch(/You can try again in (40|39|38) s/);
+    expect(document.body.textContent).toMatch(/You can try again in (40|39|38)\u00a0s/);
     expect(screen.getByRole('button', { name: 'Create picture' })).toBeDisabled();
     expect(useChatStore.getState().pending).toEqual([]);
   });

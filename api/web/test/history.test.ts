@@ -79,7 +79,8 @@ describe('reading the newest messages again', () => {
 describe('reading messages while a prompt is being sent', () => {
   it('leaves out its own message and the question to it, until it is answered', async () => {
     const request = { prompt: 'a boat' };
-    useChatStore.getState().addPending({ key: 'k', userId: 'u', request, home: { conversationId: 'c' }, typed: true, tries: 1, failure: null });
+    const sent = { key: 'k', userId: 'u', request, home: { conversationId: 'c' }, typed: true, tries: 1, after: 302, failure: null };
+    useChatStore.getState().addPending(sent);
     const turn = (id: number, made: Job) => [message({ id, role: 'user', content: made.prompt }), message({ id: id + 1, job: { ...made, message_id: id + 1 } })];
     const before = turn(301, complete({ job_id: 'old', prompt: 'a boat' }));
     const own = turn(303, job({ job_id: 'new', prompt: 'a boat' }));

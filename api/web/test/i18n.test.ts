@@ -46,27 +46,27 @@ describe('numbers', () => {
   });
 
   it.each([
-    [0.4, '5 s', '5 sn'],
-    [12, '10 s', '10 sn'],
-    [57, '55 s', '55 sn'],
-    [58, '1 min', '1 dk'],
-    [130, '2 min', '2 dk'],
-    [5400, '1.5 h', '1,5 sa'],
+    [0.4, '5\u00a0s', '5\u00a0sn'],
+    [12, '10\u00a0s', '10\u00a0sn'],
+    [57, '55\u00a0s', '55\u00a0sn'],
+    [58, '1\u00a0min', '1\u00a0dk'],
+    [130, '2\u00a0min', '2\u00a0dk'],
+    [5400, '1.5\u00a0h', '1,5\u00a0sa'],
   ])('an estimate of %s seconds is %s', (seconds, english, turkish) => {
     expect([words.en.span(seconds), words.tr.span(seconds)]).toEqual([english, turkish]);
   });
 
   it.each([
-    [0.2, '1 s'],
-    [39.1, '40 s'],
-    [119, '119 s'],
-    [121, '3 min'],
+    [0.2, '1\u00a0s'],
+    [39.1, '40\u00a0s'],
+    [119, '119\u00a0s'],
+    [121, '3\u00a0min'],
   ])('a countdown of %s seconds is %s', (seconds, expected) => {
     expect(words.en.countdown(seconds)).toBe(expected);
   });
 
   it('what took long is told exactly', () => {
-    expect([words.en.exactSpan(4.25), words.en.exactSpan(14.2), words.tr.exactSpan(300)]).toEqual(['4.3 s', '14 s', '5 dk']);
+    expect([words.en.exactSpan(4.25), words.en.exactSpan(14.2), words.tr.exactSpan(300)]).toEqual(['4.3\u00a0s', '14\u00a0s', '5\u00a0dk']);
   });
 });
 

@@ -1,102 +1,31 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { writeJobs } from '../src/stores/jobsCache';
+import { load, loseTheAnswer, server, startServer, turnOf } from './forgetfulServer';
 import { job } from './jobs';
 
-const SLOW = { timeout: 5000 };
-
-interface Asked {
-  who: string;
-  key: string;
-  body: Record<string, unknown>;
-}
-
-/** A server that keeps what it accepted under its key, and loses an answer while `silent`. */
-let cookie: string;
-let asked: Asked[];
-let kept: Map<string, Response>;
-let silent: boolean;
-let refusals: [status: number, code: string][];
-
-function problem(status: number, code: string): Response {
-  return new Response(JSON.stringify({ code, title: code }), { status });
-}
-
-function generate(init: RequestInit): Response | Promise<Response> {
-  const key = (init.headers as Record<string, string>)['Idempotency-Key'] ?? '';
-  const body = JSON.parse(String(init.body)) as Asked['body'];
-  asked.push({ who: cookie, key, body });
-  const refusal = refusals.shift();
-  if (refusal) return problem(...refusal);
-  const id = kept.size + 1;
-  const made = job({ job_id: `j${id}`, message_id: 2 * id, conversation_id: 'c', prompt: String(body['prompt']) });
-  const answer = kept.get(key) ?? new Response(JSON.stringify(made), { status: 202 });
-  kept.set(key, answer);
-  return silent ? new Promise(() => undefined) : answer.clone();
-}
-
-function serve(path: string, init: RequestInit = {}): Response | Promise<Response> {
-  if (path === '/session') cookie = init.method === 'DELETE' ? '' : (JSON.parse(String(init.body)) as { token: string }).token;
-  if (path === '/session' && !cookie) return new Response(null, { status: 204 });
-  if (!cookie) return problem(401, 'unauthenticated');
-  if (path === '/me' || path === '/session') return new Response(JSON.stringify({ user_id: cookie, username: null, roles: [], auth_mode: 'jwt' }));
-  if (path.startsWith('/conversations?')) return new Response('{"conversations": [], "next_cursor": null}');
-  return path === '/image/generate' ? generate(init) : problem(404, 'not_found');
-}
-
-/** The page, read anew: nothing is left of the one before but the browser's storage. */
-async function load() {
-  vi.resetModules();
-  const session = await import('../src/actions/session');
-  const submit = await import('../src/actions/submit');
-  const { useChatStore: chat } = await import('../src/stores/chatStore');
-  const { useComposerStore: composer } = await import('../src/stores/composerStore');
-  const { keepUnsent } = await import('../src/stores/unsent');
-  keepUnsent();
-  await session.begin();
-  const ask = (prompt: string): void => {
-    composer.getState().setDraft(prompt);
-    void submit.submitDraft();
-  };
-  const pending = () => chat.getState().pending.map(({ request, failure }) => [request.prompt, failure?.code ?? null]);
-  const settled = () => vi.waitFor(() => expect(pending().filter(([, code]) => code === null)).toEqual([]), SLOW);
-  return { ...session, chat, composer, ask, pending, settled };
-}
-
-/** A prompt that arrived, and whose answer the reload cut off. */
-async function loseTheAnswer(prompt = 'a boat'): Promise<void> {
-  silent = true;
-  const page = await load();
-  page.ask(prompt);
-  await vi.waitFor(() => expect(asked).toHaveLength(1));
-  silent = false;
-}
-
-beforeEach(() => {
-  [cookie, asked, kept, silent, refusals] = ['anna', [], new Map(), false, []];
-  vi.stubGlobal('fetch', async (path: string, init?: RequestInit) => serve(path, init));
-  history.replaceState(null, '', '/');
-});
+beforeEach(startServer);
 
 describe('a reload before the answer', () => {
   it('asks again under the same key with the same body, and leaves the composer alone', async () => {
     await loseTheAnswer();
     const page = await load();
     await page.settled();
-    expect(asked[1]).toEqual(asked[0]);
-    expect(kept.size).toBe(1);
+    expect(server.asked[1]).toEqual(server.asked[0]);
+    expect(server.kept.size).toBe(1);
     expect(page.composer.getState().draft).toBe('');
     expect(page.chat.getState()).toMatchObject({ pending: [], view: { kind: 'conversation', id: 'c' } });
   });
 
   it('sends what had waited for that answer afterwards, into the conversation it began', async () => {
-    silent = true;
+    server.silent = true;
     const before = await load();
     before.ask('first');
     before.ask('second');
-    await vi.waitFor(() => expect(asked).toHaveLength(1));
-    silent = false;
+    await vi.waitFor(() => expect(server.asked).toHaveLength(1));
+    server.silent = false;
     const page = await load();
     await page.settled();
-    expect(asked.map(({ body }) => [body['prompt'], body['conversation_id']])).toEqual([
+    expect(server.asked.map(({ body }) => [body['prompt'], body['conversation_id']])).toEqual([
       ['first', undefined],
       ['first', undefined],
       ['second', 'c'],
@@ -105,7 +34,7 @@ describe('a reload before the answer', () => {
 
   it('brings the text back with the reason when it is refused', async () => {
     await loseTheAnswer();
-    refusals.push([422, 'invalid_request']);
+    server.refusals.push([422, 'invalid_request']);
     const page = await load();
     await page.settled();
     expect(page.composer.getState()).toMatchObject({ draft: 'a boat', notice: { code: 'invalid_request' } });
@@ -114,7 +43,7 @@ describe('a reload before the answer', () => {
 
   it('keeps the key where the refusal may not have looked at it', async () => {
     await loseTheAnswer();
-    refusals.push([429, 'rate_limited']);
+    server.refusals.push([429, 'rate_limited']);
     const page = await load();
     await page.settled();
     expect(page.pending()).toEqual([['a boat', 'rate_limited']]);
@@ -123,54 +52,120 @@ describe('a reload before the answer', () => {
 
   it('shows a refused prompt as it was, and sends it for nobody by itself', async () => {
     const before = await load();
-    refusals.push([429, 'queue_full']);
+    server.refusals.push([429, 'queue_full']);
     before.ask('a boat');
     before.composer.getState().setDraft('the next one');
     await before.settled();
     const page = await load();
     expect(page.pending()).toEqual([['a boat', 'queue_full']]);
     expect(page.composer.getState().draft).toBe('the next one');
-    expect(asked).toHaveLength(1);
+    expect(server.asked).toHaveLength(1);
   });
 
   it.each(['{', '5', '[null]', '[{}]', '[{"key": "k", "request": {"prompt": "x"}}]'])('survives rubbish in the storage: %s', async (rubbish) => {
     sessionStorage.setItem('forgeline:unsent:anna', rubbish);
     expect((await load()).pending()).toEqual([]);
-    expect(asked).toEqual([]);
+    expect(server.asked).toEqual([]);
+  });
+});
+
+describe('a picture that is there before the answer', () => {
+  beforeEach(() => history.replaceState(null, '', '/#c=c'));
+
+  it('stands once after a reload, beside the older one of the same prompt', async () => {
+    server.messages = turnOf(7);
+    const before = await load();
+    await vi.waitFor(() => expect(before.turns()).toHaveLength(1));
+    server.silent = true;
+    before.ask('a boat');
+    await vi.waitFor(() => expect(server.asked).toHaveLength(1));
+    server.messages = [...turnOf(7), ...turnOf(8)];
+    const page = await load();
+    await vi.waitFor(() => expect(page.chat.getState().loading['c']).toBe('loaded'));
+    expect(page.turns()).toEqual([
+      ['a boat', 'complete'],
+      ['a boat', undefined],
+    ]);
+    server.late.pop()?.();
+    await vi.waitFor(() => expect(page.pending()).toEqual([]));
+  });
+
+  it('stands once when the answer was given up: it is asked for again', async () => {
+    const page = await load();
+    server.refusals.push([500, 'internal']);
+    page.ask('a boat');
+    await vi.waitFor(() => expect(page.pending()).toEqual([['a boat', 'internal']]));
+    page.hear(job({ job_id: 'j1', message_id: 2, conversation_id: 'c', prompt: 'a boat' }));
+    expect(page.turns()).toEqual([['a boat', undefined]]);
+    await vi.waitFor(() => expect(page.pending()).toEqual([]));
+    expect(page.turns()).toEqual([['a boat', 'queued']]);
+    expect(new Set(server.asked.map(({ key }) => key)).size).toBe(1);
+  });
+
+  it('stands once when another page has kept it in this browser', async () => {
+    server.silent = true;
+    const before = await load();
+    before.ask('a boat');
+    await vi.waitFor(() => expect(server.asked).toHaveLength(1));
+    writeJobs('anna', [job({ job_id: 'j1', message_id: 2, conversation_id: 'c', prompt: 'a boat' })]);
+    const page = await load();
+    expect(page.turns()).toEqual([['a boat', undefined]]);
   });
 });
 
 describe('an answer that the session did not live to see', () => {
   it('waits for who asked, and is asked for by nobody else', async () => {
     await loseTheAnswer();
-    cookie = '';
+    server.cookie = '';
     const signedOut = await load();
-    expect(asked).toHaveLength(1);
+    expect(server.asked).toHaveLength(1);
     await signedOut.signIn('bert');
     expect(signedOut.pending()).toEqual([]);
-    cookie = '';
+    server.cookie = '';
     const page = await load();
     await page.signIn('anna');
     await page.settled();
-    expect(asked.map(({ who }) => who)).toEqual(['anna', 'anna']);
-    expect([kept.size, page.pending()]).toEqual([1, []]);
+    expect(server.asked.map(({ who }) => who)).toEqual(['anna', 'anna']);
+    expect([server.kept.size, page.pending()]).toEqual([1, []]);
   });
 
   it('is asked for after signing in again, when the session ends with the question', async () => {
     await loseTheAnswer();
-    refusals.push([401, 'unauthenticated']);
+    server.refusals.push([401, 'unauthenticated']);
     const page = await load();
     await page.settled();
     expect(page.pending()).toEqual([['a boat', 'unauthenticated']]);
     expect(page.composer.getState().draft).toBe('');
     await page.signIn('anna');
     await vi.waitFor(() => expect(page.pending()).toEqual([]));
-    expect(new Set(asked.map(({ key }) => key)).size).toBe(1);
+    expect(new Set(server.asked.map(({ key }) => key)).size).toBe(1);
+  });
+
+  it('comes back to who asked, after another tab let in somebody else', async () => {
+    server.silent = true;
+    const page = await load();
+    page.ask('a boat');
+    await vi.waitFor(() => expect(server.asked).toHaveLength(1));
+    page.composer.getState().setDraft('half a thought');
+    server.silent = false;
+    page.meet('bert');
+    expect([page.pending(), page.composer.getState().draft]).toEqual([[], '']);
+    page.composer.getState().setDraft('of bert');
+    page.meet('anna');
+    expect(page.composer.getState().draft).toBe('half a thought');
+    await page.settled();
+    expect(server.asked.map(({ who, body }) => [who, body['prompt']])).toEqual([
+      ['anna', 'a boat'],
+      ['anna', 'a boat'],
+    ]);
+    expect([server.kept.size, page.pending()]).toEqual([1, []]);
+    page.meet('bert');
+    expect(page.composer.getState().draft).toBe('of bert');
   });
 
   it('is forgotten when its owner signs out', async () => {
     await loseTheAnswer();
-    silent = true;
+    server.silent = true;
     const page = await load();
     await page.signOut();
     expect(sessionStorage.getItem('forgeline:unsent:anna')).toBe('[]');

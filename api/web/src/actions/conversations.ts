@@ -29,8 +29,8 @@ export function forgetAddress(): void {
   history.replaceState(null, '', location.pathname + location.search);
 }
 
-export function openConversation(id: string): void {
-  go({ kind: 'conversation', id }, addressOf(id));
+export function openConversation(id: string, isBegun = false): void {
+  go({ kind: 'conversation', id }, addressOf(id), isBegun);
 }
 
 function addressOf(id: string): string {
@@ -117,7 +117,7 @@ export async function loadOlderMessages(id: string): Promise<void> {
   }
 }
 
-/** After a reconnect: the open conversation, the list and what is offered may have moved on. */
+/** After a reconnect, or back in view: the open conversation, the list and what is offered may have moved on. */
 export async function refreshOpen(): Promise<void> {
   const id = openConversationId(useChatStore.getState());
   await Promise.all([loadConversations(), loadOptions(), id === null ? undefined : loadMessages(id)]);
@@ -158,8 +158,9 @@ function soon(key: string, action: () => Promise<void>): void {
   timers.set(key, setTimeout(run, REFRESH_AFTER_MS));
 }
 
-function go(view: View, hash: string): void {
+function go(view: View, hash: string, isBegun = false): void {
   useChatStore.getState().show(view);
-  if (location.hash !== hash) history.pushState(null, '', hash);
+  // a conversation that has begun takes the place of the empty page it began on
+  if (location.hash !== hash) history[isBegun ? 'replaceState' : 'pushState'](null, '', hash);
   void settleView();
 }

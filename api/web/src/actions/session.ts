@@ -1,8 +1,9 @@
 /**
  * Who is here: asked once at the start, given up on the first 401, taken up again after signing in.
  *
- * Rule: losing the session takes nothing off the screen; only signing out does, and then nothing of
- * the one who left is shown to the next one, or sent for them.
+ * Rule: losing the session takes nothing off the screen; only signing out does, and somebody else who
+ * signs in. Nothing of who was here is shown to the next one, or sent for them; what they had not sent
+ * yet waits for them, unless they signed out.
  */
 import { abandonCalls, type ApiError, asApiError, whenUnauthenticated } from '../api/client';
 import { closeSession, getMe, openSession } from '../api/routes';
@@ -16,8 +17,8 @@ import { complain } from './complain';
 import { forgetAddress, loadConversations, refreshOpen, viewOfAddress } from './conversations';
 import { whenNewcomer } from './intake';
 import { loadOptions } from './options';
-import { releaseOvertaking } from './overtaking';
-import { forgetSubmissions, restoreUnsent, sendOn } from './submit';
+import { admit, releaseOvertaking, whenArrived } from './overtaking';
+import { forgetSubmissions, resend, restoreUnsent, sendOn } from './submit';
 
 const TRY_AGAIN_MS = 2000;
 const RETURN_EVERY_MS = 60_000;
@@ -28,6 +29,7 @@ let returnedAt = Number.NEGATIVE_INFINITY;
 export async function begin(): Promise<void> {
   whenUnauthenticated((error) => useSessionStore.getState().lost(error.extra.loginUrl ?? null));
   whenNewcomer(enter);
+  whenArrived(resend);
   try {
     enter(await getMe());
   } catch (error) {
@@ -55,8 +57,10 @@ export async function signOut(): Promise<void> {
     complain(error);
     return;
   }
+  const { me, signedOut } = useSessionStore.getState();
+  if (me) clearJobs(me.user_id);
   forgetEverything();
-  useSessionStore.getState().signedOut();
+  signedOut();
 }
 
 /**
@@ -78,7 +82,7 @@ export async function sessionRefused(now = Date.now()): Promise<void> {
 function enter(me: Me): void {
   const { me: before, signedIn } = useSessionStore.getState();
   const isReturn = before?.user_id === me.user_id;
-  if (before !== null && !isReturn) forgetEverything();
+  if (before !== null && !isReturn) makeRoom(before);
   else if (!isReturn) startEmpty();
   signedIn(me);
   if (isReturn) {
@@ -86,8 +90,9 @@ function enter(me: Me): void {
     return void refreshOpen();
   }
   void loadOptions();
-  showCached(me.user_id);
   restoreUnsent(me.user_id);
+  showCached(me.user_id);
+  useComposerStore.getState().takeUp(me.user_id);
   void loadConversations();
 }
 
@@ -100,14 +105,20 @@ function startEmpty(): void {
 
 /** Cards of unfinished jobs before the network answers; whatever it says replaces them. */
 function showCached(userId: string): void {
-  const cached = readJobs(userId);
+  const cached = admit(readJobs(userId));
   useImageJobsStore.getState().restore(cached);
   useChatStore.getState().takeJobs(cached);
 }
 
+/** Somebody else signed in: nobody is here while the page is emptied, so what was not sent stays kept. */
+function makeRoom({ user_id }: Me): void {
+  clearJobs(user_id);
+  useComposerStore.getState().putAside(user_id);
+  useSessionStore.getState().signedOut();
+  forgetEverything();
+}
+
 function forgetEverything(): void {
-  const { me } = useSessionStore.getState();
-  if (me) clearJobs(me.user_id);
   abandonCalls();
   forgetSubmissions();
   releaseOvertaking();

@@ -18,9 +18,8 @@ import { readUnsent, writeUnsent } from '../stores/unsent';
 import { complain } from './complain';
 import { noticeNewJobs, openConversation, refreshOpen } from './conversations';
 import { takeJobs, takeOvertaking } from './intake';
-import { overtakenBy } from './overtaking';
+import { overtakenBy, UNCERTAIN } from './overtaking';
 
-const UNCERTAIN = new Set(['network', 'timeout', 'internal']);
 /** Refusals that may come before the server has looked at the key: what arrived earlier may be drawn. */
 const BLIND = new Set([401, 429, 503]);
 const DEFAULT_WAIT_S = 5;
@@ -90,7 +89,7 @@ async function submit(prompt: string, settings: Settings, typed: boolean): Promi
   // who asks before the list is there has chosen: no older conversation opens over it
   if (useChatStore.getState().view.kind === 'auto') useChatStore.getState().show({ kind: 'new' });
   const request: GenerateRequest = { prompt, ...settings, locale: currentWords().lang };
-  const turn: PendingTurn = { key: newKey(), userId: whoIsHere(), request, home: homeOfView(), typed, tries: 0, failure: null };
+  const turn: PendingTurn = { key: newKey(), userId: whoIsHere(), request, home: homeOfView(), typed, tries: 0, after: 0, failure: null };
   useChatStore.getState().addPending(turn);
   await sendInOrder(turn);
 }
@@ -120,7 +119,10 @@ async function send(turn: PendingTurn): Promise<void> {
   if (!isWanted(turn)) return;
   useComposerStore.getState().setNotice(null);
   // decided once: under one key the body must stay what it was
-  if (turn.tries === 0) turn.request.conversation_id = turn.home.conversationId ?? undefined;
+  if (turn.tries === 0) {
+    turn.request.conversation_id = turn.home.conversationId ?? undefined;
+    turn.after = newestMessage();
+  }
   try {
     const job = await insist(turn);
     if (isWanted(turn)) accepted(turn, job);
@@ -129,6 +131,11 @@ async function send(turn: PendingTurn): Promise<void> {
   } finally {
     takeOvertaking();
   }
+}
+
+function newestMessage(): number {
+  const known = Object.values(useChatStore.getState().messages).flat();
+  return Math.max(0, ...known.map(({ id }) => id));
 }
 
 /** An answer that got lost is asked for again: under the same key it is the same job. */
@@ -158,7 +165,7 @@ function accepted(turn: PendingTurn, job: Job): void {
   const leadsElsewhere = openConversationId(chat) === home && job.conversation_id !== home;
   turn.home.conversationId ??= job.conversation_id;
   chat.accept(turn.key, job);
-  if (leadsElsewhere) openConversation(job.conversation_id);
+  if (leadsElsewhere) openConversation(job.conversation_id, home === null);
   takeJobs([job]);
   noticeNewJobs([job], openConversationId(useChatStore.getState()));
 }
@@ -167,7 +174,7 @@ function refused(turn: PendingTurn, error: ApiError): void {
   const chat = useChatStore.getState();
   const composer = useComposerStore.getState();
   const mayHaveArrived = UNCERTAIN.has(error.code) || (turn.tries > 1 && BLIND.has(error.status));
-  const arrived = mayHaveArrived ? overtakenBy(turn.request.prompt) : undefined;
+  const arrived = mayHaveArrived ? overtakenBy(turn) : undefined;
   if (arrived) return accepted(turn, arrived);
   // only an empty composer can take the text back, and only what came out of it
   if (mayHaveArrived || composer.draft || !turn.typed) chat.failPending(turn.key, { code: error.code, said: error.said });

@@ -1,6 +1,7 @@
 /**
  * What has to happen to live jobs as time passes: leave after their end, be asked about when they
- * seem stuck, be polled for when the socket is silent, be checked on when the line is.
+ * seem stuck, be polled for when the socket is silent, be checked on when the line is. A page that
+ * comes back into view reads its conversations again: another one may have deleted some.
  *
  * Rule: the page never declares a job stuck by itself. It asks the server, and only an answer that
  * shows no step either makes it say so.
@@ -11,6 +12,7 @@ import { useConnectionStore } from '../stores/connectionStore';
 import { activeJobs, expired, type ImageJobsStore, overdue, STUCK_AFTER_MS, useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob } from '../stores/liveJobs';
 import { useSessionStore } from '../stores/sessionStore';
+import { refreshOpen } from './conversations';
 import { pollStatus, takeJobs } from './intake';
 
 export const POLL_EVERY_MS = 3000;
@@ -26,7 +28,9 @@ export function startUpkeep(lastHeardAt: () => number): () => void {
     setInterval(() => void checkStuck(), STUCK_CHECK_EVERY_MS),
   ];
   const onVisible = (): void => {
-    if (document.visibilityState === 'visible') void checkStuck();
+    if (document.visibilityState !== 'visible') return;
+    void checkStuck();
+    void refreshOpen();
   };
   document.addEventListener('visibilitychange', onVisible);
   return () => {

@@ -67,7 +67,7 @@ function Countdown() {
   const retryAt = useConnectionStore((state) => state.retryAt);
   const now = useNow(retryAt !== null);
   if (retryAt === null || retryAt <= now) return null;
-  return <span aria-hidden="true"> ({countdown((retryAt - now) / 1000).replace(' ', '\u00a0')})</span>;
+  return <span aria-hidden="true"> ({countdown((retryAt - now) / 1000)})</span>;
 }
 
 function TooMany() {

@@ -5,7 +5,7 @@
  * stays until the picture itself has loaded (three seconds at most). The placeholder stands in the
  * box of a held job, and of no other.
  */
-import { type CSSProperties, type ReactNode, useEffect, useState } from 'react';
+import { type CSSProperties, type MouseEvent, type ReactNode, useEffect, useState } from 'react';
 import type { Job } from '../api/types';
 import { useWords } from '../i18n';
 import { Button } from './Button';
@@ -76,9 +76,15 @@ function FinalPicture({ job, onOpen }: { job: Job; onOpen?: () => void }) {
     setTries(tries + 1);
     setState('loading');
   };
+  // with a key held, or the middle button, it opens where any link would
+  const open = (event: MouseEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    onOpen?.();
+  };
   if (state === 'failed') return <BrokenPicture onReload={reload} />;
   return (
-    <button type="button" className="final" onClick={onOpen} data-state={state} title={t.open}>
+    <a className="final" href={job.image_url ?? ''} onClick={open} data-state={state} title={t.open}>
       <img
         src={src}
         alt={job.prompt}
@@ -88,7 +94,7 @@ function FinalPicture({ job, onOpen }: { job: Job; onOpen?: () => void }) {
         onLoad={() => setState('loaded')}
         onError={() => setState('failed')}
       />
-    </button>
+    </a>
   );
 }
 

@@ -54,7 +54,7 @@ function Row({ conversation, onChosen }: { conversation: Conversation; onChosen:
   const isOpen = useChatStore((state) => openConversationId(state) === id);
   const unfinished = useImageJobsStore((state) => activeJobs(state).filter((live) => live.job.conversation_id === id).length);
   const title = conversation.title || t.untitled;
-  if (asking === 'asking') return <DeleteQuestion id={id} onKeep={() => setAsking('kept')} />;
+  if (asking === 'asking') return <DeleteQuestion id={id} title={title} onKeep={() => setAsking('kept')} />;
   const choose = (): void => {
     openConversation(id);
     onChosen();
@@ -80,10 +80,11 @@ function Row({ conversation, onChosen }: { conversation: Conversation; onChosen:
   );
 }
 
-function DeleteQuestion({ id, onKeep }: { id: string; onKeep: () => void }) {
+function DeleteQuestion({ id, title, onKeep }: { id: string; title: string; onKeep: () => void }) {
   const { t } = useWords();
   return (
     <li className="conversation-question">
+      <p className="conversation-title">{title}</p>
       <p>{t.deleteQuestion}</p>
       <Button look="danger" onClick={(event) => void removeRow(id, event.currentTarget.closest('li'), onKeep)}>
         {t.deleteYes}

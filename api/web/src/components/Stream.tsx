@@ -78,8 +78,6 @@ function Skeleton() {
       <span className="sr-only">{t.loadingMessages}</span>
       <span className="skeleton-line" />
       <span className="skeleton-box" />
-      <span className="skeleton-line" />
-      <span className="skeleton-box" />
     </div>
   );
 }

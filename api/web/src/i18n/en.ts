@@ -162,10 +162,10 @@ export const en = {
   network: 'The server could not be reached. Nothing was lost; try again.',
   timeout: 'The server did not answer in time. Try again; nothing is made twice.',
 
-  // units
-  seconds: (n: string) => `${n} s`,
-  minutes: (n: string) => `${n} min`,
-  hours: (n: string) => `${n} h`,
+  // units, never parted from their number at the end of a line
+  seconds: (n: string) => `${n}\u00a0s`,
+  minutes: (n: string) => `${n}\u00a0min`,
+  hours: (n: string) => `${n}\u00a0h`,
 };
 
 /** What every dictionary has: the same keys, texts for texts, the same parameters. */

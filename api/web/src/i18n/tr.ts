@@ -164,8 +164,8 @@ export const tr: Dictionary = {
   network: 'Sunucuya ulaşılamadı. Hiçbir şey kaybolmadı; yeniden deneyin.',
   timeout: 'Sunucu zamanında yanıt vermedi. Yeniden deneyin; hiçbir şey iki kez yapılmaz.',
 
-  // units
-  seconds: (n) => `${n} sn`,
-  minutes: (n) => `${n} dk`,
-  hours: (n) => `${n} sa`,
+  // units, never parted from their number at the end of a line
+  seconds: (n) => `${n}\u00a0sn`,
+  minutes: (n) => `${n}\u00a0dk`,
+  hours: (n) => `${n}\u00a0sa`,
 };

@@ -29,6 +29,8 @@ export interface PendingTurn {
   typed: boolean;
   /** How often it was sent. From the first on its request stays what it is: the key stands for that body. */
   tries: number;
+  /** The newest message known when it was first sent: what it makes is newer. */
+  after: number;
   /** Why it could not be sent; null while it is being sent. */
   failure: Failure | null;
 }

@@ -1,8 +1,8 @@
 /**
  * What the composer holds: the draft, the chosen settings, and why it may not send right now.
  *
- * Rule: a draft is never lost. It lives in this tab's storage, and a refused submission brings
- * its text back.
+ * Rule: a draft is never lost. It lives in this tab's storage, a refused submission brings its text
+ * back, and somebody else who signs in takes its place only until its owner is here again.
  */
 import { create } from 'zustand';
 import type { GenerationParams, Options } from '../api/types';
@@ -30,6 +30,10 @@ interface Store {
   resetSettings: () => void;
   setOptions: (options: Options) => void;
   setNotice: (notice: Notice | null) => void;
+  /** Lay the draft away for its owner. */
+  putAside: (userId: string) => void;
+  /** Bring it back, once; what has been typed since comes first. */
+  takeUp: (userId: string) => void;
   /** Keep nothing of the person who leaves. */
   forget: () => void;
 }
@@ -50,7 +54,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   model: 'string',
 };
 
-export const useComposerStore = create<Store>()((set) => ({
+export const useComposerStore = create<Store>()((set, get) => ({
   draft: attempt(() => sessionStorage.getItem(DRAFT_KEY)) ?? '',
   settings: readSettings(),
   options: null,
@@ -63,11 +67,21 @@ export const useComposerStore = create<Store>()((set) => ({
   resetSettings: () => set({ settings: kept({}) }),
   setOptions: (options) => set({ options }),
   setNotice: (notice) => set({ notice }),
+  putAside: (userId) => attempt(() => sessionStorage.setItem(asideKey(userId), get().draft)),
+  takeUp: (userId) => {
+    const aside = attempt(() => sessionStorage.getItem(asideKey(userId)));
+    attempt(() => sessionStorage.removeItem(asideKey(userId)));
+    if (aside && !get().draft) get().setDraft(aside);
+  },
   forget: () => {
     attempt(() => sessionStorage.removeItem(DRAFT_KEY));
     set({ draft: '', settings: kept({}), notice: null });
   },
 }));
+
+function asideKey(userId: string): string {
+  return `${DRAFT_KEY}:${userId}`;
+}
 
 /** To where a prompt is typed. */
 export function focusPrompt(): void {
