@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.studio import FOREST, LIGHTHOUSE, Studio
+from tests.e2e.studio import FOREST, LIGHTHOUSE, ROBOT, Studio
 
 CACHE_KEY = "imgjobs:v1:local"
 
@@ -175,3 +175,30 @@ def test_chosen_settings_are_there_after_a_reload(studio: Studio) -> None:
     studio.rest()
     studio.ask(LIGHTHOUSE)
     assert studio.server.world.jobs[studio.only_job()]["params"]["steps"] == 7
+
+
+def test_a_page_goes_over_to_who_signed_in_beside_it_and_sends_nothing_as_them(studio: Studio) -> None:
+    context, url = studio.page.context, studio.server.url
+
+    def sign_in(user: str) -> None:
+        context.add_cookies([{"name": "mock_user", "value": user, "url": url}])
+        beside = context.new_page()
+        beside.goto(url)
+        expect(beside.locator("#prompt")).to_be_visible()
+        beside.close()
+
+    sign_in("anna")
+    studio.server.world.submit("anna", LIGHTHOUSE)
+    studio.open()
+    expect(studio.turns).to_contain_text(LIGHTHOUSE)
+    studio.composer.fill(ROBOT)
+    sign_in("bert")
+    expect(studio.composer).to_have_value("")
+    expect(studio.turns).to_have_count(0)
+    studio.rest()
+    studio.ask(FOREST)
+    expect(studio.turns).to_contain_text(FOREST)
+    assert list(studio.server.world.owners.values()) == ["anna", "bert"]
+    sign_in("anna")
+    expect(studio.composer).to_have_value(ROBOT)
+    expect(studio.turns).to_contain_text(LIGHTHOUSE)

@@ -8,6 +8,7 @@
 import { abandonCalls, type ApiError, asApiError, whenUnauthenticated } from '../api/client';
 import { closeSession, getMe, openSession } from '../api/routes';
 import type { Me } from '../api/types';
+import { attempt } from '../stores/attempt';
 import { useChatStore } from '../stores/chatStore';
 import { useComposerStore } from '../stores/composerStore';
 import { useImageJobsStore } from '../stores/imageJobsStore';
@@ -22,6 +23,8 @@ import { forgetSubmissions, resend, restoreUnsent, sendOn } from './submit';
 
 const TRY_AGAIN_MS = 2000;
 const RETURN_EVERY_MS = 60_000;
+/** Where the pages of one browser tell each other who is here. */
+const HERE = 'forgeline:user';
 
 let returnedAt = Number.NEGATIVE_INFINITY;
 
@@ -30,6 +33,7 @@ export async function begin(): Promise<void> {
   whenUnauthenticated((error) => useSessionStore.getState().lost(error.extra.loginUrl ?? null));
   whenNewcomer(enter);
   whenArrived(resend);
+  addEventListener('storage', onStorage);
   try {
     enter(await getMe());
   } catch (error) {
@@ -37,6 +41,23 @@ export async function begin(): Promise<void> {
     useSessionStore.getState().unreachable();
     setTimeout(() => void begin(), TRY_AGAIN_MS);
   }
+}
+
+function onStorage({ key }: StorageEvent): void {
+  if (key === HERE) void lookAgain();
+}
+
+/**
+ * Who is here may have changed, and what they have: another page of this browser may have signed in
+ * or deleted something. The socket of who was here before speaks on, so somebody else starts anew.
+ */
+export async function lookAgain(): Promise<void> {
+  const me = await getMe().catch(() => null);
+  const { me: before } = useSessionStore.getState();
+  if (me === null) return;
+  if (before === null || before.user_id === me.user_id) return enter(me);
+  makeRoom(before);
+  location.reload();
 }
 
 /** Returns why not, or null: the caller shows it beside the field. */
@@ -85,6 +106,7 @@ function enter(me: Me): void {
   if (before !== null && !isReturn) makeRoom(before);
   else if (!isReturn) startEmpty();
   signedIn(me);
+  attempt(() => localStorage.setItem(HERE, me.user_id));
   if (isReturn) {
     sendOn();
     return void refreshOpen();

@@ -12,8 +12,8 @@ import { useConnectionStore } from '../stores/connectionStore';
 import { activeJobs, expired, type ImageJobsStore, overdue, STUCK_AFTER_MS, useImageJobsStore } from '../stores/imageJobsStore';
 import type { LiveJob } from '../stores/liveJobs';
 import { useSessionStore } from '../stores/sessionStore';
-import { refreshOpen } from './conversations';
 import { pollStatus, takeJobs } from './intake';
+import { lookAgain } from './session';
 
 export const POLL_EVERY_MS = 3000;
 export const SILENT_AFTER_MS = 15_000;
@@ -30,7 +30,7 @@ export function startUpkeep(lastHeardAt: () => number): () => void {
   const onVisible = (): void => {
     if (document.visibilityState !== 'visible') return;
     void checkStuck();
-    void refreshOpen();
+    void lookAgain();
   };
   document.addEventListener('visibilitychange', onVisible);
   return () => {
