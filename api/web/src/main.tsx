@@ -9,9 +9,18 @@ import { useChatStore } from './stores/chatStore';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/shell.css';
+import './styles/welcome.css';
+import './styles/banners.css';
+import './styles/sign-in.css';
+import './styles/shell-small.css';
 import './styles/sidebar.css';
 import './styles/composer.css';
+import './styles/queue.css';
+import './styles/composer-small.css';
 import './styles/card.css';
+import './styles/ended.css';
+import './styles/lightbox.css';
+import './styles/card-small.css';
 import './styles/motion.css';
 import './styles/contrast.css';
 
