@@ -53,7 +53,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "tr": "Sıra dolu. Lütfen daha sonra tekrar deneyin.",
     },
     "too_many_jobs": {
-        "en": "You have the most unfinished jobs allowed at once: {limit}.",
+        "en": "You have reached the limit of unfinished jobs: {limit}.",
         "tr": "Tamamlanmamış {limit} işiniz var; aynı anda daha fazlasına izin verilmiyor.",
     },
     "queue_unavailable": {

@@ -30,7 +30,7 @@ def test_a_full_line_keeps_the_text_counts_down_and_then_works(studio: Studio) -
 @pytest.mark.parametrize(
     ("status", "code", "said"),
     [
-        (429, "too_many_jobs", "unfinished jobs allowed at once: 3"),
+        (429, "too_many_jobs", "limit of unfinished jobs: 3"),
         (429, "rate_limited", "Too many requests"),
         (503, "queue_unavailable", "Nothing was stored"),
         (422, "invalid_request", "The request is not valid"),
