@@ -95,7 +95,7 @@ app = _build()
 
 @signals.celeryd_init.connect
 def _learn_duties(**_: object) -> None:
-    from beat.tasks import add_tasks  # the clock rings by their names alone, and is a third smaller without them
+    from beat.tasks import add_tasks  # the clock rings by their names alone, and is a quarter smaller without them
 
     add_tasks(app, settings)
 

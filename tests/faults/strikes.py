@@ -152,6 +152,7 @@ def _gpu(stack: Stack, dice: random.Random) -> str:
     name = dice.choice(names)
     part = stack.parts[name]
     if not part.runs and part.said(CHILD_LOST_AT_START):
+        part.forget_words()  # whoever ends once more has to say it once more
         part.start()
     wait_for(lambda: part.runs and part.child(), timeout_s=30, what=name)
     return name

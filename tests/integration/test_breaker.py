@@ -10,11 +10,9 @@ import pytest
 import redis
 
 from shared import redis_keys as keys
-from tests.integration.circuits import FORGE, LONG_S, circuit, opened, states
+from tests.integration.circuits import FORGE, LONG_S, SHORT_S, circuit, opened, states
 from tests.waiting import wait_for
 from worker.breaker import Circuit
-
-SHORT_S = 0.25
 
 
 def test_is_closed_and_lets_everything_through_at_first(redis_url: str) -> None:

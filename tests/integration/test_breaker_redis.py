@@ -11,10 +11,8 @@ import redis
 
 from cli.ports import free_port
 from tests import services
-from tests.integration.circuits import circuit, opened
+from tests.integration.circuits import SHORT_S, circuit, opened
 from tests.waiting import wait_for
-
-SHORT_S = 0.25
 
 
 @pytest.mark.parametrize("lose", ["flushall", "flushdb"])

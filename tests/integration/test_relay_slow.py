@@ -32,14 +32,6 @@ def server(served: tuple[RelayServer, str]) -> Iterator[RelayServer]:
 
 
 @pytest.fixture
-def backstage(served: tuple[RelayServer, str]) -> Iterator[Backstage]:
-    backstage = Backstage(served[1])
-    backstage.redis.flushall()
-    yield backstage
-    backstage.close()
-
-
-@pytest.fixture
 def stalled(server: RelayServer) -> Iterator[RawSocket]:
     """A browser of alice's that has read its snapshot and then stops."""
     stalled = RawSocket(server.port, "42/alice", receive_buffer=4096)
