@@ -9,7 +9,7 @@ from shared.domain.errors import JobFinished, NotRetryable
 from shared.domain.jobs import Priority, Status
 from shared.store import Caps, Claimant, Store, TicketTaken
 from shared.store.tables import messages
-from tests.builders import ADMIN, ALICE, BOB, NO_CAPS, stored_job
+from tests.builders import ADMIN, ALICE, BOB, NO_CAPS, next_ticket, stored_job
 from tests.waiting import wait_for
 
 
@@ -24,7 +24,7 @@ def test_a_retry_stands_on_the_same_message_and_wins_once(store: Store) -> None:
             return None
 
     with ThreadPoolExecutor(4) as pool:
-        made = [found for found in pool.map(retry, range(1000, 1004)) if found]
+        made = [found for found in pool.map(retry, [next_ticket() for _ in range(4)]) if found]
     assert len(made) == 1
     again = store.job(made[0])
     assert again and again.retry_of == job.job_id and again.message_id == job.message_id
@@ -36,9 +36,9 @@ def test_a_retry_stands_on_the_same_message_and_wins_once(store: Store) -> None:
 def test_what_cannot_be_retried_is_told_so_where_no_room_is_left_too(store: Store) -> None:
     job = stored_job(store)
     store.cancel_job(job.job_id, ALICE)
-    store.retry_job(job.job_id, ALICE, ticket=1000, caps=NO_CAPS)
+    store.retry_job(job.job_id, ALICE, ticket=next_ticket(), caps=NO_CAPS)
     with pytest.raises(NotRetryable):
-        store.retry_job(job.job_id, ALICE, ticket=1001, caps=Caps(max_queue=1, max_jobs_per_user=1))
+        store.retry_job(job.job_id, ALICE, ticket=next_ticket(), caps=Caps(max_queue=1, max_jobs_per_user=1))
 
 
 def test_the_front_of_the_line_is_before_all_others(store: Store) -> None:
@@ -64,11 +64,11 @@ def test_a_retry_does_not_inherit_the_front_of_the_line(store: Store) -> None:
     fronted = stored_job(store)
     store.move_to_front(fronted.job_id)
     store.cancel_job(fronted.job_id, ALICE)
-    again = store.retry_job(fronted.job_id, ALICE, ticket=10**6, caps=NO_CAPS).job
+    again = store.retry_job(fronted.job_id, ALICE, ticket=next_ticket(), caps=NO_CAPS).job
     assert (again.priority, store.position(again)) == (Priority.NORMAL, 1 + len(others))
     high = stored_job(store, ADMIN, priority=Priority.HIGH)
     store.cancel_job(high.job_id, ADMIN)
-    assert store.retry_job(high.job_id, ADMIN, ticket=10**6 + 1, caps=NO_CAPS).job.priority == Priority.HIGH
+    assert store.retry_job(high.job_id, ADMIN, ticket=next_ticket(), caps=NO_CAPS).job.priority == Priority.HIGH
 
 
 def test_a_retry_that_its_conversations_deletion_waits_for_is_ended_with_it(store: Store) -> None:
@@ -82,7 +82,7 @@ def test_a_retry_that_its_conversations_deletion_waits_for_is_ended_with_it(stor
 
     with ThreadPoolExecutor(2) as pool, store.engine.begin() as someone:
         someone.execute(select(messages.c.id).where(messages.c.id == job.message_id).with_for_update())
-        retry = pool.submit(store.retry_job, job.job_id, ALICE, ticket=10**6, caps=NO_CAPS)
+        retry = pool.submit(store.retry_job, job.job_id, ALICE, ticket=next_ticket(), caps=NO_CAPS)
         wait_for(lambda: waiting() == 1)
         deletion = pool.submit(store.delete_conversation, job.conversation_id, ALICE)
         wait_for(lambda: waiting() == 2)
