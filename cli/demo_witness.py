@@ -80,22 +80,23 @@ class Witness:
         """Return the entries that match, as soon as there are `count` of them or the time is over."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
-            while len(found := self._matching(wanted)) < count:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    break
+            entries, read, found = self._entries, 0, list[Entry]()
+            while True:
+                if entries is not self._entries:
+                    entries, read, found = self._entries, 0, []
+                # Each is looked at once: who waits for the thousandth answer must not slow the generations down.
+                found += [entry for entry in entries[read:] if _matches(entry, wanted)]
+                read, left = len(entries), deadline - time.monotonic()
+                if len(found) >= count or left <= 0:
+                    return found
                 self._changed.wait(left)
-            return found
 
     def clear(self) -> None:
         """Forget what was seen; requests still inside stay inside."""
         with self._changed:
-            self._entries.clear()
+            self._entries = []
             self._overlaps.clear()
             self._calls.clear()
-
-    def _matching(self, wanted: dict[str, str]) -> list[Entry]:
-        return [e for e in self._entries if all(str(e.get(key)) == value for key, value in wanted.items())]
 
     def _append(self, event: str, details: dict[str, Any]) -> None:
         moment = {"n": len(self._entries) + 1, "t": time.monotonic(), "at": datetime.now(UTC).isoformat()}
@@ -105,3 +106,7 @@ class Witness:
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def _matches(entry: Entry, wanted: dict[str, str]) -> bool:
+    return all(str(entry.get(key)) == value for key, value in wanted.items())

@@ -132,3 +132,30 @@ def test_counts_overlaps_of_our_own_requests_only(tmp_path: Path) -> None:
     assert (report["overlap"], report["inside"], report["counts"]) == (2, 3, {"arrive": 4, "end": 1})
     lines = (tmp_path / "log").read_text().splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["arrive", "arrive", "arrive", "end", "arrive"]
+
+
+class Looked:
+    """A detail of an entry that counts how often it was looked at."""
+
+    times = 0
+
+    def __str__(self) -> str:
+        self.times += 1
+        return "looked at"
+
+
+def test_who_waits_for_many_entries_looks_at_each_once_and_begins_anew_after_a_clearing() -> None:
+    witness, found = Witness(), []
+    waiter = threading.Thread(target=lambda: found.extend(witness.wait({"seed": "looked at"}, 50, timeout_s=30)))
+    waiter.start()
+    witness.note("answered", seed=(forgotten := Looked()))
+    wait_for(lambda: forgotten.times)
+    witness.clear()
+    seen = [Looked() for _ in range(50)]
+    for one in seen:
+        assert not found
+        witness.note("answered", seed=one)
+        wait_for(lambda one=one: one.times)  # type: ignore[misc]
+    waiter.join()
+    assert [entry["seed"] for entry in found] == seen
+    assert {one.times for one in seen} == {1}
