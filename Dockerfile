@@ -23,11 +23,12 @@ RUN groupadd --gid 10001 forgeline \
     && install --directory --owner=forgeline --group=forgeline /data
 COPY --from=build /opt/forgeline /opt/forgeline
 ENV PATH=/opt/forgeline/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    DATA_DIR=/data HOST=0.0.0.0 PORT=8000 LOG_FORMAT=json
+    DATA_DIR=/data PORT=8000 LOG_FORMAT=json
 WORKDIR /data
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
-CMD ["python", "-m", "api.serve"]
+# HOST is for the container that listens alone: in local mode no process starts with an address that others reach
+CMD ["sh", "-c", "HOST=${HOST:-0.0.0.0} exec python -m api.serve"]

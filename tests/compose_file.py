@@ -34,8 +34,10 @@ class ComposeFile:
         return [self._here(word) for word in self.services[name]["command"]]
 
     def environment(self, name: str) -> dict[str, str]:
-        """Return a service's environment on top of ours, as if no variable of the file were set."""
-        given = {key: self._here(str(value)) for key, value in self.services[name].get("environment", {}).items()}
+        """Return a service's environment and its image's on top of ours, as if no variable of the file were set."""
+        image = image_environment() if "build" in self.services[name] else {}
+        asked = image | self.services[name].get("environment", {})
+        given = {key: self._here(str(value)) for key, value in asked.items()}
         path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
         return clean_environment({**given, "PATH": path, "PYTHONPATH": str(ROOT)})
 
@@ -71,6 +73,13 @@ class ComposeFile:
         for there, here in self.here.items():
             text = text.replace(there, here)
         return text
+
+
+def image_environment() -> dict[str, str]:
+    """Return what the Dockerfile's last stage sets; PATH leads to what is installed here."""
+    last_stage = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2].replace("\\\n", " ")
+    lines = [line.removeprefix("ENV ") for line in last_stage.splitlines() if line.startswith("ENV ")]
+    return dict(word.split("=", 1) for line in lines for word in line.split() if not word.startswith("PATH="))
 
 
 def read() -> dict[str, Any]:

@@ -94,7 +94,6 @@ def composed(
         "postgresql://forgeline:forgeline@postgres:5432/forgeline": postgres.url,
         "redis://redis:6379/0": redis_server.url,
         "forge-demo:7861": f"127.0.0.1:{ports['forge']}",
-        "0.0.0.0": "127.0.0.1",
         "/data": str(folder),
         "7861": str(ports["forge"]),
         "8000": str(ports["api"]),

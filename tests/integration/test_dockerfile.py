@@ -14,7 +14,8 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 def test_the_image_runs_as_nobody_special_and_in_exec_form() -> None:
     last_stage = DOCKERFILE.rpartition("\nFROM ")[2]
     assert re.search(r"^USER 10001:10001$", last_stage, re.MULTILINE)
-    assert json.loads(re.findall(r"^CMD (.*)$", last_stage, re.MULTILINE)[0]) == ["python", "-m", "api.serve"]
+    served = ["sh", "-c", "HOST=${HOST:-0.0.0.0} exec python -m api.serve"]
+    assert json.loads(re.findall(r"^CMD (.*)$", last_stage, re.MULTILINE)[0]) == served
     assert json.loads(re.findall(r"HEALTHCHECK .*\\\n +CMD (.*)$", last_stage, re.MULTILINE)[0])[0] == "python"
     assert last_stage.count("COPY") == 1, "the build's leftovers stay behind"
 
