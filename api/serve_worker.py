@@ -5,6 +5,7 @@ The parent imports this module too, before anything is made cooperative: so it i
 
 import errno
 import gc
+import os
 import signal
 from contextlib import suppress
 from time import monotonic
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent import socket
+from gevent.monkey import get_original
 from gunicorn.util import write_nonblock
 from gunicorn.workers.ggevent import GeventWorker
 
@@ -107,9 +109,9 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
         cut_at = monotonic() + CUT_AFTER_S
         gevent.spawn(relay.drain, DRAIN_S)
         while (self._idle or self._busy) and monotonic() < cut_at:
-            _shutdown(self._idle, socket.SHUT_RD)
+            _end_reading(self._idle)
             gevent.sleep(LOOK_EVERY_S)
-        _shutdown(self._busy, socket.SHUT_RDWR)
+        _cut(self._busy)
 
 
 def _pass_over_body(req: Any) -> None:
@@ -121,9 +123,15 @@ def _pass_over_body(req: Any) -> None:
     raise StopIteration  # there is no next request to be found on this connection
 
 
-def _shutdown(clients: set[socket.socket], how: int) -> None:
+def _end_reading(clients: set[socket.socket]) -> None:
+    """Have each read to its end; a cooperative socket's own shutdown would break the read off, as an error."""
+    plain = get_original("socket", "socket")
     for client in tuple(clients):
-        try:
-            client.shutdown(how)
-        except OSError:
-            clients.discard(client)
+        with suppress(OSError), plain(fileno=os.dup(client.fileno())) as same:
+            same.shutdown(socket.SHUT_RD)
+
+
+def _cut(clients: set[socket.socket]) -> None:
+    for client in tuple(clients):
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)

@@ -78,6 +78,24 @@ def test_a_request_that_runs_is_finished_and_idle_connections_hold_nothing(serve
     idle.close()
 
 
+def test_connections_that_ask_nothing_end_without_a_word(
+    redis: EmbeddedRedis, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with relay_server(redis.url) as server:
+        asked = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        asked.request("GET", "/census")
+        assert asked.getresponse().read()
+        silent, half = (socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(2))
+        half.sendall(b"GET /census HT")
+        requests.get(server.url("/census"), timeout=10)  # both before it were taken in
+        server.process.terminate()
+        assert [one.recv(1) for one in (asked.sock, silent, half)] == [b"", b"", b""]
+        assert server.process.wait(WITHIN_S) == 0
+        for one in (asked, silent, half):
+            one.close()
+    assert capfd.readouterr().err == ""
+
+
 def test_a_request_and_a_socket_that_never_end_are_cut_in_time(server: RelayServer) -> None:
     deaf = RawSocket(server.port, "42/alice")
     asking = HTTPConnection("127.0.0.1", server.port, timeout=15)
