@@ -92,10 +92,13 @@ class FolderImages:
         """Remove the parts of writers that died; return how many."""
         if not self._parts.is_dir():
             return 0
-        old = [part for part in self._parts.iterdir() if time.time() - part.stat().st_mtime > LEFTOVER_AFTER_S]
-        for part in old:
-            part.unlink(missing_ok=True)
-        return len(old)
+        removed = 0
+        for part in self._parts.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # renamed into place meanwhile
+                if time.time() - part.stat().st_mtime > LEFTOVER_AFTER_S:
+                    part.unlink()
+                    removed += 1
+        return removed
 
     def _thumbnail(self, name: str, width: int) -> Path:
         return self._thumbnails / str(width) / Path(name).with_suffix(THUMBNAIL_SUFFIX)
