@@ -62,7 +62,8 @@ class LiveViews:
             return self.view(job, standing)
         except StoreUnavailable:
             position, total = standing or (job.queue_position, job.queue_position)
-            return client_view(job, Live(queue_position=position, queue_total=total))
+            now = datetime.now(UTC)
+            return client_view(job, Live(server_time=now, queue_position=position, queue_total=total))
 
     def live(self, job: Job, standing: Standing | None = None) -> Live:
         """Return what is derived for `job` now."""
@@ -70,12 +71,12 @@ class LiveViews:
         position, total = standing if standing and not (self._fair and waits) else self._place(job)
         sampling = job.stage is Stage.SAMPLING
         return Live(
+            server_time=datetime.now(UTC),
             queue_position=position,
             queue_total=total,
             eta_seconds=self._eta(job, position),
             held=waits and self.held(),
             preview_version=self._previews.version(job.job_id) if sampling else None,
-            server_time=datetime.now(UTC),
         )
 
     def workers(self) -> list[WorkerState]:
