@@ -7,6 +7,7 @@ from typing import TypeVar
 from redis import Redis
 
 from cli.doctor_findings import Finding, Findings, advice, fault, ok
+from shared.domain.fleet import CircuitState, WorkerProblem
 from shared.duty_clock import DutyClock
 from shared.line_index import LineIndex
 from shared.queues import GPU_QUEUE, MAINTENANCE_QUEUE, RESCUE_TASK, wakeups_missing
@@ -24,11 +25,11 @@ PERIODS = 3
 #: callbacks this old have failed for a while
 OLD_CALLBACK_S = 600.0
 
-PROBLEMS = {
-    "unreachable": "start that Forge (with --api), or mend FORGE_URL of this worker",
-    "unauthorized": "set FORGE_AUTH to what Forge's --api-auth says; a proxy before it must let txt2img through",
-    "busy_elsewhere": "wait, or keep other people and workers off this Forge",
-    "poisoned": "choose another checkpoint in that Forge, or restart it: it lost its model",
+MENDS: dict[str, str] = {
+    WorkerProblem.UNREACHABLE: "start that Forge (with --api), or mend FORGE_URL of this worker",
+    WorkerProblem.UNAUTHORIZED: "set FORGE_AUTH to what Forge's --api-auth says; a proxy must let txt2img through",
+    WorkerProblem.BUSY_ELSEWHERE: "wait, or keep other people and workers off this Forge",
+    WorkerProblem.POISONED: "choose another checkpoint in that Forge, or restart it: it lost its model",
 }
 
 
@@ -92,8 +93,8 @@ def look_at_webhooks(store: Store, settings: Settings) -> Findings:
 def _worker(worker: WorkerState) -> Finding:
     part = f"worker {worker.name}"
     if worker.problem:
-        return fault(part, f"cannot use {worker.forge}: {worker.problem}", PROBLEMS.get(worker.problem, "see its log"))
-    if worker.circuit != "closed":
+        return fault(part, f"cannot use {worker.forge}: {worker.problem}", MENDS.get(worker.problem, "see its log"))
+    if worker.circuit != CircuitState.CLOSED:
         text = f"circuit of {worker.forge} is {worker.circuit} (failures in a row: {worker.failures})"
         return fault(part, text, "see Forge's own log; it is tried again by itself")
     return ok(part, f"lives, {'runs a job' if worker.job_id else 'idle'}{', demo renderer' if worker.demo else ''}")

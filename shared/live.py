@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.domain.fleet import CircuitState
 from shared.domain.jobs import Job, Live, Stage, Status, client_view, iso
 from shared.fresh import Fresh
 from shared.line_index import LineIndex, Standing
@@ -92,7 +93,7 @@ class LiveViews:
 
     def held(self) -> bool:
         """Whether no live worker has a circuit that is not open."""
-        return all(worker.circuit == "open" for worker in self.workers())
+        return all(worker.circuit == CircuitState.OPEN for worker in self.workers())
 
     def totals(self) -> Totals:
         """Return the line's totals and switches."""
@@ -143,4 +144,4 @@ class LiveViews:
 
     def _serving(self) -> int:
         """Return how many workers serve the line now; 0 while it is held: no estimate."""
-        return sum(worker.circuit != "open" for worker in self.workers())
+        return sum(worker.circuit != CircuitState.OPEN for worker in self.workers())
