@@ -21,11 +21,11 @@ from urllib.parse import SplitResult, urlsplit
 import certifi
 
 from shared.domain.failures import FailureKind
+from shared.domain.fleet import DEMO_HEADER
 from worker.forge_failure import ForgeFailure, classify
 from worker.forge_reply import Reply
 
 MAX_BODY = 64 * 2**20
-DEMO_HEADER = "X-Forgeline-Demo"
 #: the system takes no longer wait than some hundred years
 FOREVER_S = 1e9
 #: a peer that vanished without a word is noticed after a minute

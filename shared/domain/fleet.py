@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+#: by this header of its answers a worker tells the demo renderer from a Forge
+DEMO_HEADER = "X-Forgeline-Demo"
+
 
 class CircuitState(StrEnum):
     """What a worker's circuit breaker lets through to its Forge."""
