@@ -1,6 +1,6 @@
 """What the routes answer, as declarations: the OpenAPI document is made of them, and tests hold answers against it.
 
-They describe, they do not build: the objects themselves come from the domain (CONTRACT section 4).
+They describe, they do not build: the objects themselves come from the domain.
 """
 
 from typing import Annotated, Any, Literal

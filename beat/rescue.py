@@ -11,7 +11,7 @@ from shared.domain.decisions import Outcome
 
 log = logging.getLogger(__name__)
 
-#: a cancelled job whose Forge does not stop in that time ends all the same (CONTRACT 5)
+#: a cancelled job whose Forge does not stop in that time ends all the same
 CANCEL_WITHIN_S = 30.0
 #: the worker itself gives up first; this is for one that cannot
 CANCEL_MARGIN_S = 3.0

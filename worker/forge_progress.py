@@ -1,8 +1,8 @@
 """What Forge's /progress tells about one generation, sample by sample; no I/O.
 
-The laws (forge_contract.md 2 and 10.11): `job_count` is 0 when idle (then every other field is stale), −1 while
-the model loads, else the number of images. A sample that is not ours says nothing about our progress, but shows that
-Forge lives. The percentage never falls and never reaches 100: only a stored image is 100.
+The laws (Forge's modules/api/api.py, `progressapi`): `job_count` is 0 when idle (then every other field is stale), −1
+while the model loads, else the number of images. A sample that is not ours says nothing about our progress, but shows
+that Forge lives. The percentage never falls and never reaches 100: only a stored image is 100.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests to Forge on a connection, in the manner that Forge needs (forge_contract.md 10.8, 10.9, 10.24).
+"""Requests to Forge on a connection, in the manner that Forge needs.
 
 Never an automatic second sending, and no picture is asked for on a connection that rested; no compression, no proxy,
 no redirect; bounded answers; TCP keepalive, for a generation is silent for minutes. By the standard library's own

@@ -223,7 +223,7 @@ def stored_view(job: Job) -> dict[str, Any]:
 
 
 def client_view(job: Job, live: Live) -> dict[str, Any]:
-    """Return the whole live job, as every client sees it (CONTRACT section 4)."""
+    """Return the whole live job, as every client sees it, in HTTP answers and in events alike."""
     view = stored_view(job)
     waiting = job.status is Status.QUEUED
     view["queue_position"] = live.queue_position if waiting else 0
