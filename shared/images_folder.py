@@ -70,10 +70,9 @@ class FolderImages:
         """Return every picture, in no order; one that vanishes meanwhile is passed over."""
         with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
-                    if is_name(entry.name) and entry.is_file():
-                        seen = entry.stat()
-                        yield StoredImage(entry.name, seen.st_size, datetime.fromtimestamp(seen.st_mtime, UTC))
+                picture = _picture(entry)
+                if picture is not None:
+                    yield picture
 
     def thumbnail(self, name: str, width: int) -> bytes:
         """Return a small copy; made at the first demand and kept if there is room; raises ImageMissing."""
@@ -118,6 +117,15 @@ class FolderImages:
             part.unlink(missing_ok=True)
             raise
         _sync_folder(target.parent)
+
+
+def _picture(entry: os.DirEntry[str]) -> StoredImage | None:
+    """Return what is stored there; None of what is no picture, or has just gone."""
+    with contextlib.suppress(FileNotFoundError):
+        if is_name(entry.name) and entry.is_file():
+            seen = entry.stat()
+            return StoredImage(entry.name, seen.st_size, datetime.fromtimestamp(seen.st_mtime, UTC))
+    return None
 
 
 def _sync_folder(folder: Path) -> None:
