@@ -10,13 +10,12 @@ from time import perf_counter
 from flask import Flask, Response, g, request
 from prometheus_client import Histogram
 
-from api.auth import PUBLIC_FOLDER
+from api.auth import PUBLIC_FOLDER, SOCKET_PATH
 from shared import logs
 
 log = logs.get_logger(__name__)
 
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-SOCKET = "/ws"
 
 REQUEST_SECONDS = Histogram(
     "forgeline_http_request_seconds",
@@ -39,7 +38,7 @@ def _begin() -> None:
 
 
 def _end(answer: Response) -> Response:
-    if request.path == SOCKET:
+    if request.path == SOCKET_PATH:
         return answer
     seconds = perf_counter() - g.began
     method = request.method if request.method in METHODS else "other"

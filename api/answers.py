@@ -1,6 +1,6 @@
 """What the routes answer, as declarations: the OpenAPI document is made of them, and tests hold answers against it.
 
-They describe, they do not build: the objects themselves come from the domain (CONTRACT section 4).
+They describe, they do not build: the objects themselves come from the domain.
 """
 
 from typing import Annotated, Any, Literal
@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.domain.errors import ErrorCode
+from shared.domain.fleet import CircuitState, WorkerProblem
 from shared.domain.jobs import Stage, Status
 
 Moment = Annotated[
     str, Field(json_schema_extra={"format": "date-time"}, description="ISO 8601, UTC: 2026-01-31T12:00:00.000Z.")
 ]
 Count = Annotated[int, Field(ge=0)]
-CircuitState = Literal["closed", "open", "half_open"]
 
 
 class Answer(BaseModel):
@@ -106,7 +106,7 @@ class WorkerAnswer(Answer):
 
     name: str
     forge: Annotated[str | None, Field(description="For admins.")]
-    problem: Literal["unreachable", "unauthorized", "busy_elsewhere", "poisoned"] | None
+    problem: WorkerProblem | None
     circuit: CircuitAnswer
     demo: Annotated[bool, Field(description="The demo renderer, not a real Forge.")]
     job_id: Annotated[str | None, Field(description="If it is yours, or you are an admin.")]

@@ -36,9 +36,21 @@ SECURE_SESSION_COOKIE = f"__Host-{SESSION_COOKIE}"
 #: A browser drops a cookie whose name and value are longer than 4,096 bytes, without a word.
 MAX_SESSION_TOKEN_CHARS = 4096 - len(SECURE_SESSION_COOKIE)
 
-#: Open to everyone. `/session`, `/ws` and `/metrics` look at credentials themselves.
+SOCKET_PATH = "/ws"
+
+#: Open to everyone. `/session`, `/metrics` and the socket look at credentials themselves.
 PUBLIC_PATHS = frozenset(
-    {"/", "/healthz", "/readyz", "/openapi.json", "/docs", "/images/placeholder.svg", "/session", "/ws", "/metrics"}
+    {
+        "/",
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+        "/docs",
+        "/images/placeholder.svg",
+        "/session",
+        "/metrics",
+        SOCKET_PATH,
+    }
 )
 PUBLIC_FOLDER = "/assets/"
 

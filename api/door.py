@@ -20,7 +20,7 @@ from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Request
 
-from api.auth import SAFE_METHODS, Authenticator, init_auth
+from api.auth import SAFE_METHODS, SOCKET_PATH, Authenticator, init_auth
 from api.door_headers import add_cors, add_security_headers, preflight_answer
 from api.limits import init_limits
 from shared import logs
@@ -28,7 +28,6 @@ from shared.domain.errors import Forbidden, ForgelineError, PayloadTooLarge
 from shared.settings import Settings
 
 MAX_BODY_BYTES = 64 * 1024
-SOCKET_PATH = "/ws"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -90,7 +89,7 @@ def init_door(app: Flask, settings: Settings, authenticator: Authenticator, redi
     app.before_request(lambda: _come_in(door))
     init_auth(app, authenticator)
     init_limits(app, settings, redis_url)
-    app.after_request(_dress(door, settings))
+    app.after_request(_dress(door))
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         wrapped: Any = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_port=0, x_prefix=0)
@@ -111,7 +110,7 @@ def _come_in(door: Door) -> Response | None:
     return preflight_answer(request) if door.lists_origin(request.headers.get("Origin")) else None
 
 
-def _dress(door: Door, settings: Settings) -> Callable[[Response], Response]:
+def _dress(door: Door) -> Callable[[Response], Response]:
     def dress(answer: Response) -> Response:
         if "request_id" not in g:
             _begin()

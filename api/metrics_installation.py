@@ -13,13 +13,13 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
+from shared.domain.fleet import CircuitState
 from shared.duty_clock import DutyClock
 from shared.line_index import LineIndex
 from shared.live import LiveViews
 from shared.queues import RECONCILE_TASK, RESCUE_TASK
 from shared.store import Store, StoreUnavailable, WorkerState
 
-CIRCUIT_STATES = ("closed", "open", "half_open")
 LEAST_S, SHARE = 1.0, 20
 #: what the clock does in every installation: never done is an age too, for whoever is to be woken by it
 ALWAYS = (RESCUE_TASK, RECONCILE_TASK)
@@ -112,8 +112,8 @@ def _fleet(workers: list[WorkerState]) -> Iterator[Metric]:
     circuits = Gauge("forgeline_circuit_state", "1 for the state a worker's circuit is in.", labels=["worker", "state"])
     problems = Gauge("forgeline_worker_problem", "1: what a worker cannot work for.", labels=["worker", "problem"])
     for worker in workers:
-        for state in CIRCUIT_STATES:
-            circuits.add_metric([worker.name, state], int(worker.circuit == state))
+        for state in CircuitState:
+            circuits.add_metric([worker.name, state.value], int(worker.circuit == state))
         if worker.problem:
             problems.add_metric([worker.name, worker.problem], 1)
     yield circuits

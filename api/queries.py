@@ -2,7 +2,7 @@
 
     query = parse_query(request.args, JobsQuery)
 
-An unknown parameter, one that stands twice, and text where a number belongs are refused with the parameter's name.
+An unknown parameter, one that is given twice, and text where a number belongs are refused with the parameter's name.
 """
 
 import re

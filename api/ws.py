@@ -16,6 +16,7 @@ from flask import Flask, Request, current_app, request
 from flask_sock import Sock
 from werkzeug.exceptions import HTTPException
 
+from api.auth import SOCKET_PATH
 from api.relay.connection import BUSY, INTERNAL, UNAUTHENTICATED, Close, Link
 from api.relay.ports import Feed, TokenReader
 from api.relay.relay import Relay
@@ -26,7 +27,6 @@ from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
-PATH = "/ws"
 VERSION = "13"
 EXTENSION = "forgeline.relay"
 UPGRADED = "forgeline.upgraded"
@@ -112,7 +112,7 @@ def init_relay(app: Flask, *, settings: Settings, redis_url: str, feed: Feed, au
         request.environ[UPGRADED] = Link(upgraded.sock, upgraded.ws.connection), _who(authenticator)
         upgraded.connected = False
 
-    Sock(app).route(PATH, endpoint="websocket")(websocket)
+    Sock(app).route(SOCKET_PATH, endpoint="websocket")(websocket)
     return relay
 
 
@@ -139,7 +139,7 @@ def _who(authenticator: Authenticator) -> Identity | Close | None:
 def _prepare_upgrade() -> None:
     """Refuse what is no handshake (RFC 6455 4.2.1), and never negotiate compression (200 KB a socket)."""
     environ = request.environ
-    if request.path != PATH or "HTTP_UPGRADE" not in environ:
+    if request.path != SOCKET_PATH or "HTTP_UPGRADE" not in environ:
         return
     environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
     version, key = environ.get("HTTP_SEC_WEBSOCKET_VERSION"), environ.get("HTTP_SEC_WEBSOCKET_KEY")

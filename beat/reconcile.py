@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from beat.duties import Duties
 from shared import heap
 from shared.line_index import score
+from shared.queues import wakeups_missing
 
 log = logging.getLogger(__name__)
 
@@ -71,16 +72,14 @@ def _mend_epoch(duties: Duties) -> int:
 
 
 def _mend_wakeups(duties: Duties) -> int:
-    """Ring for every worker that could have work and is not woken; one that works rings for itself when it ends."""
     waiting, _ = duties.store.counts()
     unheard = duties.bell.unheard()
     if unheard is None or duties.store.line_state().paused:
         return 0
-    missing = min(waiting, max(1, len(duties.live.workers()))) - unheard
+    missing = wakeups_missing(waiting=waiting, workers=len(duties.live.workers()), unheard=unheard)
     rung = 0
     while rung < missing and duties.bell.ring("reconciled"):
         rung += 1
-    if not rung:
-        return 0
-    log.info("%d wake-up(s) were missing", rung)
+    if rung:
+        log.info("%d wake-up(s) were missing", rung)
     return rung

@@ -7,12 +7,11 @@ long. Everything happens under the job's row lock, so two rescues at once are ha
 import logging
 
 from beat.duties import Duties
-from shared.domain.decisions import Decision, Outcome, rescue_decision
-from shared.domain.jobs import Job
+from shared.domain.decisions import Outcome
 
 log = logging.getLogger(__name__)
 
-#: a cancelled job whose Forge does not stop in that time ends all the same (CONTRACT 5)
+#: a cancelled job whose Forge does not stop in that time ends all the same
 CANCEL_WITHIN_S = 30.0
 #: the worker itself gives up first; this is for one that cannot
 CANCEL_MARGIN_S = 3.0
@@ -20,16 +19,8 @@ CANCEL_MARGIN_S = 3.0
 
 def rescue_orphaned_jobs(duties: Duties) -> int:
     """Take back every job whose lease ran out; return how many."""
-
-    def decide(job: Job, *, blameless: bool) -> Decision:
-        return rescue_decision(
-            deaths=job.deaths,
-            max_attempts=duties.settings.max_attempts,
-            cancel_requested=job.cancel_requested,
-            blameless=blameless,
-        )
-
-    rescued = duties.store.rescue_orphans(decide, heartbeat_s=duties.settings.heartbeat_s)
+    settings = duties.settings
+    rescued = duties.store.rescue_orphans(max_attempts=settings.max_attempts, heartbeat_s=settings.heartbeat_s)
     for one in rescued:
         job = one.change.job
         log.warning("job %s: the worker of attempt %d died, %s", job.job_id, job.attempt, one.decision.outcome)

@@ -12,7 +12,7 @@ from time import monotonic
 
 from beat.duties import Duties
 from shared.domain.jobs import Job
-from shared.images import StoredImage
+from shared.images import ImageMissing, StoredImage
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,7 @@ def _past_age(duties: Duties, until: float) -> int:
 def _past_size(duties: Duties, until: float) -> int:
     if not duties.settings.image_retention_gb:
         return 0
-    sizes = _sizes_of_shown(duties)
-    too_much = sum(sizes.values()) - duties.settings.image_retention_gb * GB
+    too_much = _size_of_shown(duties) - duties.settings.image_retention_gb * GB
 
     def oldest() -> list[Job]:
         nonlocal too_much
@@ -60,20 +59,27 @@ def _past_size(duties: Duties, until: float) -> int:
         for job in duties.store.oldest_images(BATCH):
             if too_much <= 0:
                 break
-            too_much -= sizes.get(job.image_name or "", 0)
+            too_much -= _size(duties, job)
             chosen.append(job)
         return chosen
 
     return _expire_all(duties, oldest, until)
 
 
-def _sizes_of_shown(duties: Duties) -> dict[str, int]:
-    """Return the sizes of the pictures that jobs show; what nobody shows goes anyway, and takes no room from them."""
-    sizes: dict[str, int] = {}
+def _size_of_shown(duties: Duties) -> int:
+    """Return the size of all pictures that jobs show; what nobody shows goes anyway, and takes no room from them."""
+    size = 0
     for images in _batches(duties.images.list()):
         shown = duties.store.kept_images([image.name for image in images])
-        sizes |= {image.name: image.size for image in images if image.name in shown}
-    return sizes
+        size += sum(image.size for image in images if image.name in shown)
+    return size
+
+
+def _size(duties: Duties, job: Job) -> int:
+    try:
+        return duties.images.size(job.image_name or "")
+    except ImageMissing:
+        return 0
 
 
 def _expire_all(duties: Duties, find: Callable[[], list[Job]], until: float) -> int:

@@ -9,17 +9,15 @@ import time
 
 from celery import Celery
 
-from shared import queues
 from shared.settings import Settings
+from shared.wakeups import sending_app
 
 ANSWER_WITHIN_S = 0.5
 
 
 def main(names: set[str]) -> None:
     """Ask until all have answered."""
-    broker, options = queues.broker_url(str(Settings.from_env().redis_url))
-    app = Celery("forgeline.asks", broker=broker, set_as_current=False)
-    app.conf.update({**queues.SENDING, "broker_transport_options": options})
+    app = sending_app(str(Settings.from_env().redis_url))
     while missing := names - _who_answers(app, names):
         names = missing
 

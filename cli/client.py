@@ -21,6 +21,7 @@ from requests.auth import AuthBase
 from requests.exceptions import ChunkedEncodingError, ConnectionError, Timeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from shared.domain.jobs import TERMINAL
 from shared.setting_rules import is_loopback
 from shared.settings import ClientSettings, Settings
 
@@ -32,7 +33,6 @@ TIMEOUT_S = 10.0
 PATIENCE_S, LONGEST_PAUSE_S = 30.0, 2.0
 #: One wait for a change of the job (the server allows 30); short in the line, whose moves are no change of the job.
 WAIT_S, WAIT_IN_LINE_S = 20, 2
-FINISHED = frozenset({"complete", "error", "cancelled"})
 #: What a server, or a proxy before it, answers that is not ready again yet.
 NOT_READY = frozenset({502, 503, 504})
 SIGN_IN = (
@@ -96,7 +96,7 @@ class Client:
     def changes(self, job: Json) -> Iterator[Json]:
         """Give the job as it is, then after each change, until it has ended; lost answers are asked for again."""
         yield job
-        while job["status"] not in FINISHED:
+        while job["status"] not in TERMINAL:
             job = self._changed(job)
             yield job
 

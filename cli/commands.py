@@ -18,16 +18,16 @@ SOME_PICTURE = "picture.png"
 
 @click.command()
 @click.argument("prompt")
-@click.option("--negative", "negative_prompt", help="What the picture shall not show.")
+@click.option("--negative", "negative_prompt", help="What the picture should not show.")
 @click.option("--width", type=int, help="Pixels, a multiple of 8.")
 @click.option("--height", type=int, help="Pixels, a multiple of 8.")
-@click.option("--steps", type=int)
+@click.option("--steps", type=int, help="Sampling steps.")
 @click.option("--cfg", "cfg_scale", type=float, help="CFG scale.")
 @click.option("--distilled-cfg", "distilled_cfg_scale", type=float, help="Distilled CFG scale (Flux).")
-@click.option("--sampler", "sampler_name")
-@click.option("--scheduler")
+@click.option("--sampler", "sampler_name", help="A sampler of this server's (GET /image/options).")
+@click.option("--scheduler", help="A scheduler of this server's.")
 @click.option("--seed", type=int, help="-1 or nothing: a random one.")
-@click.option("--model")
+@click.option("--model", help="A model of this server's. Default: the one loaded now.")
 @click.option("--conversation", "conversation_id", help="Continue this conversation.")
 @click.option(
     "--out",

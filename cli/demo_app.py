@@ -18,8 +18,8 @@ from cli.demo_machine import Machine
 from cli.demo_request import Unprocessable
 from cli.demo_server import CONTROL_MARK, cut
 from cli.demo_state import Aborted, Struck
+from shared.domain.fleet import DEMO_HEADER
 
-DEMO_HEADER = "X-Forgeline-Demo"
 PAGE = "<!doctype html><title>Demo renderer</title><p>This is Forgeline's demo renderer, a stand-in for Forge.</p>"
 
 

@@ -164,6 +164,9 @@ class Machine:
 
     def hold(self, point: Point, generation: Generation, epoch: int) -> None:
         """Stop at the gate if it is shut here."""
-        stopped = lambda: self.state.interrupted or epoch != self.epoch  # noqa: E731
+
+        def stopped() -> bool:
+            return self.state.interrupted or epoch != self.epoch
+
         self.gate.pass_by(point, generation.number, generation.task, stopped)
         self._check_alive(epoch)

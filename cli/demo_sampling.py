@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from cli.demo_machine import Machine
 from cli.demo_painter import Picture, cached, paint
@@ -120,16 +121,21 @@ def _suffer(machine: Machine, generation: Generation, epoch: int, share: float) 
     if fault.kind == "proxy":
         generation.cut(f"HTTP/1.1 {fault.status} Proxy\r\nContent-Length: 0\r\n\r\n".encode())
     if fault.kind == "hang":
-        cleared = machine.faults.cleared
-        let_go = lambda: machine.faults.cleared != cleared or (machine.state.interrupted and not fault.stubborn)  # noqa: E731
-        machine.pause(None, epoch, until=let_go)
+        machine.pause(None, epoch, until=partial(_is_let_go, machine, machine.faults.cleared, fault.stubborn))
+
+
+def _is_let_go(machine: Machine, cleared_before: int, stubborn: bool) -> bool:
+    """Tell whether what hangs goes on: its fault was cleared, or it was interrupted and heeds that."""
+    return machine.faults.cleared != cleared_before or (machine.state.interrupted and not stubborn)
 
 
 def _steps(request: Txt2Img) -> int:
     steps = request.steps
     if steps is None or steps < 0:
         raise RuntimeError("Number of steps must not be negative")
-    return steps + 0 * (1 // steps)
+    if steps == 0:
+        raise ZeroDivisionError("integer division or modulo by zero")
+    return steps
 
 
 def _pace(machine: Machine, generation: Generation, steps: int) -> float:

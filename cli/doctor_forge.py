@@ -5,11 +5,11 @@ from typing import Any
 import requests
 
 from cli.doctor_findings import Findings, advice, fault, ok
+from shared.domain.fleet import DEMO_HEADER
 from shared.domain.params import GenerationParams
 from shared.setting_rules import without_credentials
 
 ANSWER_S = 5.0
-DEMO_HEADER = "X-Forgeline-Demo"
 DEFAULT_SAMPLER = GenerationParams.model_fields["sampler_name"].default
 DEFAULT_SCHEDULER = GenerationParams.model_fields["scheduler"].default
 

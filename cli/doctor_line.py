@@ -2,15 +2,19 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from redis import Redis
 
 from cli.doctor_findings import Finding, Findings, advice, fault, ok
+from shared.domain.fleet import CircuitState, WorkerProblem
 from shared.duty_clock import DutyClock
 from shared.line_index import LineIndex
-from shared.queues import GPU_QUEUE, MAINTENANCE_QUEUE, RESCUE_TASK
+from shared.queues import GPU_QUEUE, MAINTENANCE_QUEUE, RESCUE_TASK, wakeups_missing
 from shared.settings import Settings
 from shared.store import Store, WorkerState
+
+Found = TypeVar("Found")
 
 WORKERS, BEAT, LINE, WEBHOOKS = "GPU workers", "beat", "line", "webhooks"
 
@@ -21,11 +25,11 @@ PERIODS = 3
 #: callbacks this old have failed for a while
 OLD_CALLBACK_S = 600.0
 
-PROBLEMS = {
-    "unreachable": "start that Forge (with --api), or mend FORGE_URL of this worker",
-    "unauthorized": "set FORGE_AUTH to what Forge's --api-auth says; a proxy before it must let txt2img through",
-    "busy_elsewhere": "wait, or keep other people and workers off this Forge",
-    "poisoned": "choose another checkpoint in that Forge, or restart it: it lost its model",
+MENDS: dict[str, str] = {
+    WorkerProblem.UNREACHABLE: "start that Forge (with --api), or mend FORGE_URL of this worker",
+    WorkerProblem.UNAUTHORIZED: "set FORGE_AUTH to what Forge's --api-auth says; a proxy must let txt2img through",
+    WorkerProblem.BUSY_ELSEWHERE: "wait, or keep other people and workers off this Forge",
+    WorkerProblem.POISONED: "choose another checkpoint in that Forge, or restart it: it lost its model",
 }
 
 
@@ -40,10 +44,8 @@ def look_at_workers(workers: list[WorkerState]) -> Findings:
 
 def look_at_beat(redis: "Redis", settings: Settings) -> Findings:
     """Look at whether the clock's duties are done; raises RedisError."""
-    ages = DutyClock(redis).ages_s() or {}
-    age_s = ages.get(RESCUE_TASK)
-    allowed_s = PERIODS * settings.rescue_every_s + 5
-    if age_s is not None and age_s <= allowed_s:
+    age_s = _last_duty_s(redis)
+    if age_s is not None and age_s <= _allowed_s(settings):
         yield ok(BEAT, f"rings, and its duties are done (the last {age_s:.0f} s ago)")
         return
     since = "never" if age_s is None else f"{age_s:.0f} s ago"
@@ -59,14 +61,15 @@ def look_at_line(store: Store, redis: "Redis", settings: Settings) -> Findings:
     """Compare the line with its index and the broker, twice; raises RedisError, StoreUnavailable."""
     waiting, _ = store.counts()
     yield _paused(store, waiting)
-    alive = (DutyClock(redis).ages_s() or {}).get(RESCUE_TASK, float("inf")) <= PERIODS * settings.rescue_every_s + 5
+    age_s = _last_duty_s(redis)
+    alive = age_s is not None and age_s <= _allowed_s(settings)
     rings = "the next reconciliation does it" if alive else "start beat and the maintenance worker: they do it"
     tell = advice if alive else fault
-    if _twice(lambda: _wakeups_missing(store, redis)):
-        missing = _wakeups_missing(store, redis)
-        yield tell(LINE, f"jobs that wait without a wake-up: {missing} of {waiting}", f"ring again: {rings}")
+    missing = _twice(lambda: _wakeups_missing(store, redis, settings))
+    if missing:
+        yield tell(LINE, f"wake-ups that the broker lacks: {missing} (waiting: {waiting})", f"ring again: {rings}")
     else:
-        yield ok(LINE, f"the broker holds the wake-ups of all who wait ({waiting})")
+        yield ok(LINE, f"the broker holds the wake-ups it needs (waiting: {waiting})")
     if _twice(lambda: _index_differs(store, LineIndex(redis))):
         yield tell(LINE, "its index in Redis is not the line of the store", f"rebuild it: {rings}")
     else:
@@ -90,8 +93,8 @@ def look_at_webhooks(store: Store, settings: Settings) -> Findings:
 def _worker(worker: WorkerState) -> Finding:
     part = f"worker {worker.name}"
     if worker.problem:
-        return fault(part, f"cannot use {worker.forge}: {worker.problem}", PROBLEMS.get(worker.problem, "see its log"))
-    if worker.circuit != "closed":
+        return fault(part, f"cannot use {worker.forge}: {worker.problem}", MENDS.get(worker.problem, "see its log"))
+    if worker.circuit != CircuitState.CLOSED:
         text = f"circuit of {worker.forge} is {worker.circuit} (failures in a row: {worker.failures})"
         return fault(part, text, "see Forge's own log; it is tried again by itself")
     return ok(part, f"lives, {'runs a job' if worker.job_id else 'idle'}{', demo renderer' if worker.demo else ''}")
@@ -103,19 +106,31 @@ def _paused(store: Store, waiting: int) -> Finding:
     return ok(LINE, "is not paused")
 
 
-def _wakeups_missing(store: Store, redis: "Redis") -> int:
+def _last_duty_s(redis: "Redis") -> float | None:
+    """Return how long ago the clock last rescued, None: never."""
+    return (DutyClock(redis).ages_s() or {}).get(RESCUE_TASK)
+
+
+def _allowed_s(settings: Settings) -> float:
+    return PERIODS * settings.rescue_every_s + 5
+
+
+def _wakeups_missing(store: Store, redis: "Redis", settings: Settings) -> int:
     if store.line_state().paused:
         return 0
     waiting, _ = store.counts()
-    return max(0, waiting - int(redis.llen(GPU_QUEUE)))
+    workers = len(store.live_workers(settings.lease_s))
+    return wakeups_missing(waiting=waiting, workers=workers, unheard=int(redis.llen(GPU_QUEUE)))
 
 
 def _index_differs(store: Store, index: LineIndex) -> bool:
     return index.job_ids() != [job_id for job_id, _, _ in store.waiting_scores()]
 
 
-def _twice(wrong: Callable[[], object]) -> bool:
-    if not wrong():
-        return False
+def _twice(wrong: Callable[[], Found]) -> Found:
+    """Return what is found; what is wrong is looked at once more."""
+    found = wrong()
+    if not found:
+        return found
     time.sleep(SECOND_LOOK_S)
-    return bool(wrong())
+    return wrong()

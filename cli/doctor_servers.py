@@ -23,8 +23,9 @@ ALMOST_FULL = 0.9
 
 def look_at_postgres(store: Store, database_url: str) -> Findings:
     """Look at the database; raises EndOfLook after a fault that leaves nothing to ask."""
-    began = time.monotonic()
     try:
+        store.clock()  # makes the connection, which every process keeps
+        began = time.monotonic()
         now = store.clock().timestamp()
     except StoreUnavailable as error:
         cause = str(error.__cause__ or error).strip().splitlines()[0]

@@ -8,6 +8,7 @@ It ends what it started and nothing else. Each child is told to the sentinel, wh
 
 import asyncio
 import contextlib
+import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -105,7 +106,7 @@ class Kept:
         """End the child at once; a `stop` that waits for it then returns."""
         self._stopping.set()
         if self._process and self._process.returncode is None:
-            sentinel.signal_group(self._process.pid, 9)
+            sentinel.signal_group(self._process.pid, signal.SIGKILL)
 
     async def _run(self) -> None:
         pause_s = FIRST_PAUSE_S
@@ -131,7 +132,7 @@ class Kept:
         if self._stopping.is_set():
             await end(self._process, self._child.stop_signal, 1.0)
         returncode = await self._process.wait()
-        sentinel.signal_group(self._process.pid, 9)
+        sentinel.signal_group(self._process.pid, signal.SIGKILL)
         await asyncio.to_thread(self._child.clear)
         self._tell(f"- {self._process.pid}")
         words = last_words(self._child.log) if returncode > 0 else ""

@@ -32,7 +32,8 @@ class Fresh(Generic[Value]):
         try:
             value = self._read_anew()
         except BaseException:
-            self._at = before
+            if forgotten == self._forgotten:
+                self._at = before
             raise
         if forgotten == self._forgotten:
             self._value, self._at = value, monotonic()

@@ -10,6 +10,7 @@ import contextlib
 import io
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import chain
 from typing import Any, BinaryIO
 
 import boto3
@@ -77,11 +78,10 @@ class BucketImages:
             Bucket=self._bucket, Prefix=f"{self._prefix}flux_", Delimiter="/"
         )
         try:
-            for page in pages:
-                for found in page.get("Contents", ()):
-                    name = found["Key"].removeprefix(self._prefix)
-                    if is_name(name):
-                        yield StoredImage(name, int(found["Size"]), found["LastModified"])
+            for found in chain.from_iterable(page.get("Contents", ()) for page in pages):
+                name = found["Key"].removeprefix(self._prefix)
+                if is_name(name):
+                    yield StoredImage(name, int(found["Size"]), found["LastModified"])
         except (BotoCoreError, ClientError) as error:
             raise ImageStoreFailed(_reason(error)) from error
 

@@ -70,10 +70,9 @@ class FolderImages:
         """Return every picture, in no order; one that vanishes meanwhile is passed over."""
         with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
-                    if is_name(entry.name) and entry.is_file():
-                        seen = entry.stat()
-                        yield StoredImage(entry.name, seen.st_size, datetime.fromtimestamp(seen.st_mtime, UTC))
+                picture = _picture(entry)
+                if picture is not None:
+                    yield picture
 
     def thumbnail(self, name: str, width: int) -> bytes:
         """Return a small copy; made at the first demand and kept if there is room; raises ImageMissing."""
@@ -92,10 +91,13 @@ class FolderImages:
         """Remove the parts of writers that died; return how many."""
         if not self._parts.is_dir():
             return 0
-        old = [part for part in self._parts.iterdir() if time.time() - part.stat().st_mtime > LEFTOVER_AFTER_S]
-        for part in old:
-            part.unlink(missing_ok=True)
-        return len(old)
+        removed = 0
+        for part in self._parts.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # renamed into place meanwhile
+                if time.time() - part.stat().st_mtime > LEFTOVER_AFTER_S:
+                    part.unlink()
+                    removed += 1
+        return removed
 
     def _thumbnail(self, name: str, width: int) -> Path:
         return self._thumbnails / str(width) / Path(name).with_suffix(THUMBNAIL_SUFFIX)
@@ -115,6 +117,15 @@ class FolderImages:
             part.unlink(missing_ok=True)
             raise
         _sync_folder(target.parent)
+
+
+def _picture(entry: os.DirEntry[str]) -> StoredImage | None:
+    """Return what is stored there; None of what is no picture, or has just gone."""
+    with contextlib.suppress(FileNotFoundError):
+        if is_name(entry.name) and entry.is_file():
+            seen = entry.stat()
+            return StoredImage(entry.name, seen.st_size, datetime.fromtimestamp(seen.st_mtime, UTC))
+    return None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.domain.fleet import CircuitState
 from shared.domain.jobs import Job, Live, Stage, Status, client_view, iso
 from shared.fresh import Fresh
 from shared.line_index import LineIndex, Standing
@@ -62,7 +63,8 @@ class LiveViews:
             return self.view(job, standing)
         except StoreUnavailable:
             position, total = standing or (job.queue_position, job.queue_position)
-            return client_view(job, Live(queue_position=position, queue_total=total))
+            now = datetime.now(UTC)
+            return client_view(job, Live(server_time=now, queue_position=position, queue_total=total))
 
     def live(self, job: Job, standing: Standing | None = None) -> Live:
         """Return what is derived for `job` now."""
@@ -70,12 +72,12 @@ class LiveViews:
         position, total = standing if standing and not (self._fair and waits) else self._place(job)
         sampling = job.stage is Stage.SAMPLING
         return Live(
+            server_time=datetime.now(UTC),
             queue_position=position,
             queue_total=total,
             eta_seconds=self._eta(job, position),
             held=waits and self.held(),
             preview_version=self._previews.version(job.job_id) if sampling else None,
-            server_time=datetime.now(UTC),
         )
 
     def workers(self) -> list[WorkerState]:
@@ -91,7 +93,7 @@ class LiveViews:
 
     def held(self) -> bool:
         """Whether no live worker has a circuit that is not open."""
-        return all(worker.circuit == "open" for worker in self.workers())
+        return all(worker.circuit == CircuitState.OPEN for worker in self.workers())
 
     def totals(self) -> Totals:
         """Return the line's totals and switches."""
@@ -142,4 +144,4 @@ class LiveViews:
 
     def _serving(self) -> int:
         """Return how many workers serve the line now; 0 while it is held: no estimate."""
-        return sum(worker.circuit != "open" for worker in self.workers())
+        return sum(worker.circuit != CircuitState.OPEN for worker in self.workers())

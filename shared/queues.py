@@ -73,6 +73,14 @@ CONSUMING: dict[str, Any] = {
 }
 
 
+def wakeups_missing(*, waiting: int, workers: int, unheard: int) -> int:
+    """Return how many more wake-ups the broker should hold, for so many waiting jobs and living workers.
+
+    One for each worker that could have work: whoever ends a job rings for itself while others wait.
+    """
+    return max(0, min(waiting, max(1, workers)) - unheard)
+
+
 def broker_url(redis_url: str) -> tuple[str, dict[str, Any]]:
     """Return the address Celery wants and transport options, for redis, rediss and Sentinel."""
     options = dict(TRANSPORT)

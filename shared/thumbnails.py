@@ -21,7 +21,6 @@ def checked_width(width: int) -> int:
 def shrunk(png: bytes, width: int) -> bytes:
     """Return a WebP of that width, its height in proportion; a narrower picture keeps its size."""
     with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
-        image.draft("RGB", (width, width))
         height = max(1, round(image.height * width / image.width))
         small = image.convert("RGB")
         small.thumbnail((width, height), Image.Resampling.LANCZOS, reducing_gap=3)

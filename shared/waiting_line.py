@@ -87,9 +87,9 @@ class WaitingLine:
         look = self._look.read()
         if position <= len(look.etas) or len(look.job_ids) == NEAR:
             return _whole(look.at(position))
-        run = self._estimator.read().run(Work.of(job.params)) if self._workers() else None
+        run_s = self._estimator.read().run_s(Work.of(job.params)) if self._workers() else None
         ahead_s = look.etas[-1] if look.etas else 0.0
-        return None if run is None or ahead_s is None else _whole(ahead_s + run.likely_s)
+        return None if run_s is None or ahead_s is None else _whole(ahead_s + run_s)
 
     def rest_of(self, job: Job) -> int | None:
         """Return the seconds a processing job still needs, or None when not known."""

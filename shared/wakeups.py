@@ -40,9 +40,9 @@ class Bell:
         self._app.conf.task_queues = [Queue(name) for name in names]
         self._redis = redis_link.connect(redis_url)
 
-    def ring(self, job_id: str) -> bool:
-        """Wake a GPU worker; `job_id` is for tracing only."""
-        return self._send(queues.GENERATE_TASK, queues.GPU_QUEUE, (job_id,))
+    def ring(self, cause: str) -> bool:
+        """Wake a GPU worker; `cause`, a job's id or a word, is for tracing only."""
+        return self._send(queues.GENERATE_TASK, queues.GPU_QUEUE, (cause,))
 
     def ring_maintenance(self, task: str) -> bool:
         """Ask the maintenance worker to run `task` now."""

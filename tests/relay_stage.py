@@ -113,15 +113,21 @@ class RelayStage:
             except BlockingIOError:
                 return found
             self._protocol.receive_data(data)
-            for event in self._protocol.events():
-                if isinstance(event, TextMessage):
-                    self._pieces.append(event.data)
-                    if event.message_finished:
-                        found.append(json.loads("".join(self._pieces)))
-                        self._pieces = []
-                elif not isinstance(event, Ping):
-                    found.append(event)
+            told = map(self._told, self._protocol.events())
+            found += [each for each in told if each is not None]
             gevent.sleep(0)
+
+    def _told(self, event: object) -> Any:
+        """Return the JSON of a whole message, or the event itself; None for a piece of a message and a ping."""
+        if isinstance(event, Ping):
+            return None
+        if not isinstance(event, TextMessage):
+            return event
+        self._pieces.append(event.data)
+        if not event.message_finished:
+            return None
+        text, self._pieces = "".join(self._pieces), []
+        return json.loads(text)
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -19,20 +19,21 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
 
 from pybreaker import STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN, CircuitBreaker, CircuitBreakerError
 
+from shared.domain.fleet import CircuitState
 from shared.redis_keys import circuit
 from worker.breaker_state import SharedState
 
 
 @dataclass(frozen=True, slots=True)
-class CircuitState:
+class CircuitView:
     """The circuit as people see it; `retry_at`: when an open one lets a probe through."""
 
-    state: Literal["closed", "open", "half_open"]
+    state: CircuitState
     failures: int
     retry_at: datetime | None
 
@@ -47,13 +48,15 @@ class Circuit:
         self._me = secrets.token_hex(8)
         self._built: CircuitBreaker | None = None
 
-    def state(self) -> CircuitState:
+    def state(self) -> CircuitView:
         """Return what is known now; an open circuit whose time is over counts as half open."""
         record = self._shared.record()
         if record.state == STATE_CLOSED:
-            return CircuitState("closed", record.failures, None)
+            return CircuitView(CircuitState.CLOSED, record.failures, None)
         over = record.state == STATE_HALF_OPEN or self._retry_at() <= datetime.now(UTC)
-        return CircuitState("half_open" if over else "open", record.failures, None if over else self._retry_at())
+        if over:
+            return CircuitView(CircuitState.HALF_OPEN, record.failures, None)
+        return CircuitView(CircuitState.OPEN, record.failures, self._retry_at())
 
     def allow(self) -> bool:
         """Tell whether something may be sent now; in a half-open circuit to one process only, the probe's."""

@@ -15,7 +15,7 @@ Forge answers almost every fault with status 500 and tells the cause only in its
 | 200 without a usable image                                           | bad_image       | no                     |
 | no sign of life                                                      | timeout         | yes                    |
 
-Source: forge_contract.md 10.20 and CONTRACT.md 7.6.
+Source: Forge's modules/api/api.py (`api_middleware`); the demo renderer fails in the same words (cli.demo_faults).
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Generation:
         self._callbacks, self._limits = callbacks, limits
         self._seed = params.seed if params.seed >= 0 else secrets.randbelow(MAX_SEED + 1)
         self._request = Request(client, self._body(), limits, hands_on=hands_on)
-        self._tracker = Tracker(params.steps)
+        self._tracker = Tracker()
         #: our task was seen running; somebody else pressed Interrupt
         self._ours = self._stopped_elsewhere = False
         #: nobody listens at Forge's address any more
@@ -136,7 +136,7 @@ class Generation:
 
     def _look_at(self, sample: Sample) -> None:
         ours = not sample.idle and self._is_ours()
-        progress = self._tracker.read(sample, ours=ours, now_s=time.monotonic())
+        progress = self._tracker.read(sample, ours=ours)
         if progress is None:
             return
         self._loading = sample.job_count < 0

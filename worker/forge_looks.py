@@ -2,7 +2,7 @@
 
 It is opened when the generation begins and asked at each poll. The last look, when the answer begins, proves that it
 lives; so the next request goes out on it milliseconds later, and the GPU waits for no connection to be made. One that
-Forge closed meanwhile (it does after 30 s without a request, forge_contract.md 0) is replaced by a new one.
+Forge closed meanwhile (it does after 30 s without a request: its --timeout-keep-alive) is replaced by a new one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What Forge's /progress tells about one generation, sample by sample; no I/O.
 
-The laws (forge_contract.md 2 and 10.11): `job_count` is 0 when idle (then every other field is stale), −1 while
-the model loads, else the number of images. A sample that is not ours says nothing about our progress, but shows that
-Forge lives. The percentage never falls and never reaches 100: only a stored image is 100.
+The laws (Forge's modules/api/api.py, `progressapi`): `job_count` is 0 when idle (then every other field is stale), −1
+while the model loads, else the number of images. A sample that is not ours says nothing about our progress, but shows
+that Forge lives. The percentage never falls and never reaches 100: only a stored image is 100.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ class Sample:
     job_timestamp: str = "0"
     progress: float = 0.0
     step: int = 0
-    steps: int = 0
     interrupted: bool = False
     skipped: bool = False
     preview: bytes | None = None
@@ -53,7 +52,6 @@ class Sample:
             job_timestamp=str(state.get("job_timestamp", "0")),
             progress=progress,
             step=int(state.get("sampling_step") or 0),
-            steps=int(state.get("sampling_steps") or 0),
             interrupted=bool(state.get("interrupted")),
             skipped=bool(state.get("skipped")),
             preview=_image(answer.get("current_image")),
@@ -69,53 +67,30 @@ class ForgeProgress:
 
     percent: int
     stage: Stage
-    step: int
-    steps: int
     alive: bool
-    eta_s: float | None = None
     preview: bytes | None = None
     job_timestamp: str = ""
 
 
 class Tracker:
-    """Turns samples into the progress of one generation that asked for `steps` steps."""
+    """Turns samples into the progress of one generation."""
 
-    def __init__(self, steps: int) -> None:
-        self._asked = steps
+    def __init__(self) -> None:
         self._percent = 0
         self._seen: tuple[object, ...] = ()
-        self._sampling_since: tuple[float, float] | None = None
 
-    def read(self, sample: Sample, *, ours: bool, now_s: float) -> ForgeProgress | None:
-        """Return what a sample says, None when Forge is idle; `now_s` is any steady clock."""
+    def read(self, sample: Sample, *, ours: bool) -> ForgeProgress | None:
+        """Return what a sample says, None when Forge is idle."""
         if sample.idle:
             return None
         seen = (sample.job_timestamp, sample.job_count, sample.job_no, sample.step, sample.progress)
         alive, self._seen = seen != self._seen, seen
         if not ours or sample.job_count < 0:
             timestamp = sample.job_timestamp if ours else ""
-            return ForgeProgress(self._percent, "loading", 0, self._asked, alive, job_timestamp=timestamp)
+            return ForgeProgress(self._percent, "loading", alive, job_timestamp=timestamp)
         share = max(0.0, sample.progress - OFFSET)
         self._percent = max(self._percent, min(MAX_PERCENT, int(100 * share + 1e-6)))
-        return ForgeProgress(
-            percent=self._percent,
-            stage="sampling",
-            step=sample.step,
-            steps=sample.steps if share > 0 else self._asked,
-            alive=alive,
-            eta_s=self._eta(share, now_s),
-            preview=sample.preview,
-            job_timestamp=sample.job_timestamp,
-        )
-
-    def _eta(self, share: float, now_s: float) -> float | None:
-        """Estimate the rest from the pace since the first step: Forge's own figure counts the loading in."""
-        if self._sampling_since is None or share < self._sampling_since[0]:
-            self._sampling_since = (share, now_s)
-        first, since = self._sampling_since
-        if share - first < 0.05:
-            return None
-        return (now_s - since) / (share - first) * max(0.0, 1 - share)
+        return ForgeProgress(self._percent, "sampling", alive, sample.preview, sample.job_timestamp)
 
 
 def _image(encoded: object) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Requests to Forge on a connection, in the manner that Forge needs (forge_contract.md 10.8, 10.9, 10.24).
+"""Requests to Forge on a connection, in the manner that Forge needs.
 
 Never an automatic second sending, and no picture is asked for on a connection that rested; no compression, no proxy,
 no redirect; bounded answers; TCP keepalive, for a generation is silent for minutes. By the standard library's own
@@ -21,11 +21,11 @@ from urllib.parse import SplitResult, urlsplit
 import certifi
 
 from shared.domain.failures import FailureKind
+from shared.domain.fleet import DEMO_HEADER
 from worker.forge_failure import ForgeFailure, classify
 from worker.forge_reply import Reply
 
 MAX_BODY = 64 * 2**20
-DEMO_HEADER = "X-Forgeline-Demo"
 #: the system takes no longer wait than some hundred years
 FOREVER_S = 1e9
 #: a peer that vanished without a word is noticed after a minute

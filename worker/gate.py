@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 
 from shared.domain.failures import FailureKind
+from shared.domain.fleet import WorkerProblem
 from shared.store import Claimant, ForgeLease, Store, StoreUnavailable
 from worker import stopping
 from worker.breaker import Circuit
@@ -23,14 +24,9 @@ log = logging.getLogger(__name__)
 #: a ghost is waited for in such slices, so that a stop need not wait for it
 SLICE_S = 1.0
 
-UNREACHABLE = "unreachable"
-UNAUTHORIZED = "unauthorized"
-BUSY_ELSEWHERE = "busy_elsewhere"
-POISONED = "poisoned"
-
 PROBLEMS = {
-    FailureKind.UNAUTHORIZED: UNAUTHORIZED,
-    FailureKind.POISONED: POISONED,
+    FailureKind.UNAUTHORIZED: WorkerProblem.UNAUTHORIZED,
+    FailureKind.POISONED: WorkerProblem.POISONED,
 }
 
 
@@ -65,7 +61,7 @@ class Gate:
         self._takeover.ensure()
         lease = self._hold()
         if lease is None:
-            self._reporter.tell(problem=BUSY_ELSEWHERE)
+            self._reporter.tell(problem=WorkerProblem.BUSY_ELSEWHERE)
             return False
         if lease.task_id is not None:  # whoever drove this Forge before did not end well
             self._takeover.rescue()
@@ -78,7 +74,7 @@ class Gate:
         except ForgeFailure as failure:
             self.blame(failure)
             return False
-        problem = None if free else BUSY_ELSEWHERE
+        problem = None if free else WorkerProblem.BUSY_ELSEWHERE
         if self._reporter.state.problem != problem:
             self._reporter.tell(problem=problem)
         return free
@@ -143,6 +139,6 @@ class Gate:
         return lease.job_timestamp is not None and lease.job_timestamp == state.job_timestamp
 
 
-def problem_of(failure: ForgeFailure) -> str | None:
+def problem_of(failure: ForgeFailure) -> WorkerProblem | None:
     """Return what GET /image/status calls this failure; None: nothing is wrong with Forge."""
-    return PROBLEMS.get(failure.kind, UNREACHABLE if failure.counts else None)
+    return PROBLEMS.get(failure.kind, WorkerProblem.UNREACHABLE if failure.counts else None)

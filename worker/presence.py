@@ -4,11 +4,12 @@ import logging
 import threading
 from collections.abc import Callable
 
+from shared.domain.fleet import CircuitState, WorkerProblem
 from shared.store import StoreUnavailable
 from shared.wakeups import Bell
 from worker import stopping
 from worker.forge import ForgeFailure, ForgeLists
-from worker.gate import UNAUTHORIZED, UNREACHABLE, problem_of
+from worker.gate import problem_of
 from worker.reporter import Reporter
 from worker.takeover import Takeover
 from worker.workbench import Workbench
@@ -78,7 +79,7 @@ class Presence:
 
     def _look_at_forge(self) -> None:
         """Ask an idle Forge for its lists; a failure is told, and counts for nothing."""
-        if self._reporter.state.job_id or self._bench.circuit.state().state == "open":
+        if self._reporter.state.job_id or self._bench.circuit.state().state is CircuitState.OPEN:
             return
         try:
             lists = self._bench.forge.capabilities()
@@ -87,7 +88,7 @@ class Presence:
             return
         self._bench.watchers.allowed = self._previews_allowed(lists)
         problem = self._reporter.state.problem
-        gone = problem in (UNREACHABLE, UNAUTHORIZED)
+        gone = problem in (WorkerProblem.UNREACHABLE, WorkerProblem.UNAUTHORIZED)
         self._reporter.tell(lists=_offered(lists), demo=lists.demo, problem=None if gone else problem)
 
     def _previews_allowed(self, lists: ForgeLists) -> bool:

@@ -11,8 +11,6 @@ import logging
 import threading
 
 from shared.announcer import Announcer
-from shared.domain.decisions import Decision, rescue_decision
-from shared.domain.jobs import Job
 from shared.queues import RECONCILE_TASK, RESCUE_TASK
 from shared.store import Claimant, Store
 from shared.wakeups import Bell
@@ -54,7 +52,7 @@ class Takeover:
 
     def rescue(self) -> None:
         """Carry out what the clock would at its next round: orphaned jobs go first. Raises StoreUnavailable."""
-        for one in self._store.rescue_orphans(self._decide, heartbeat_s=self._heartbeat_s):
+        for one in self._store.rescue_orphans(max_attempts=self._max_attempts, heartbeat_s=self._heartbeat_s):
             log.warning("job %s: its worker died, %s", one.change.job.job_id, one.decision.outcome)
             self._announcer.publish(one.change)
 
@@ -76,11 +74,3 @@ class Takeover:
             self.rescue()
         self._bell.ring_maintenance(RESCUE_TASK)
         self._bell.ring_maintenance(RECONCILE_TASK)
-
-    def _decide(self, job: Job, *, blameless: bool) -> Decision:
-        return rescue_decision(
-            deaths=job.deaths,
-            max_attempts=self._max_attempts,
-            cancel_requested=job.cancel_requested,
-            blameless=blameless,
-        )

@@ -12,8 +12,8 @@ from worker.runner import Runner
 def add_tasks(app: Celery, runner: Callable[[], Runner]) -> None:
     """Register the task on `app`; `runner` gives the process's collaborators."""
 
-    def generate(job_id: str = "") -> None:
-        """Wake up; `job_id` says who rang, not what runs."""
+    def generate(cause: str = "") -> None:
+        """Wake up; `cause` says why somebody rang (a job's id, or a word), not what runs."""
         runner().wake_up()
 
     app.task(name=queues.GENERATE_TASK, ignore_result=True, Request=WakeUp)(generate)

@@ -55,7 +55,7 @@ class Workbench:
     watchers: Watchers
     figures: Figures
     task_events: TaskEvents
-    #: how long Forge has to end what was interrupted (CONTRACT 5 and 7.6)
+    #: how long Forge has to end what was interrupted
     stop_s: float = STOP_S
 
     @property

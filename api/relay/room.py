@@ -13,7 +13,6 @@ from api.relay.ports import Feed, Place, TokenReader
 from api.relay.registry import Registry
 from api.relay.seats import Seats
 from api.relay.seen import Seen
-from shared.domain.identity import Identity
 
 if TYPE_CHECKING:
     from api.relay.session import Session
@@ -122,12 +121,3 @@ class Room:
         """Remember again what `take_fresh` returned, where no snapshot has told anything newer since."""
         here = {session: told for session, told in fresh.items() if not session.connection.closing}
         self._fresh = here | self._fresh
-
-    def describe(self, identity: Identity) -> dict[str, Any]:
-        """Return the user as GET /me tells it."""
-        return {
-            "user_id": identity.user_id,
-            "username": identity.username,
-            "roles": sorted(identity.roles),
-            "auth_mode": self.auth_mode,
-        }

@@ -29,12 +29,14 @@ EVERY_S = 15.0
 #: a process says that it lives so often, and is believed to for so long
 SIGN_EVERY_S = 1.0
 LIVES_S = 4
+#: a user's seats are forgotten when none was taken or moved on for so long
+FORGOTTEN_S = int(2 * STANDS_S)
 GATHER_S = 0.05
 AT_ONCE = 200
 #: a socket that could not be counted
 UNCOUNTED = ""
 
-#: KEYS: the user's seats; ARGV: now, until, most, seat, what stands before a process in its sign of life.
+#: KEYS: the user's seats; ARGV: now, until, most, seat, what stands before a process in its sign of life, expiry.
 #: Returns whether the seat was taken.
 TAKE = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
@@ -44,7 +46,7 @@ for _, seat in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
 end
 if taken >= tonumber(ARGV[3]) then return 0 end
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[4])
-redis.call('EXPIRE', KEYS[1], 120)
+redis.call('EXPIRE', KEYS[1], ARGV[6])
 return 1
 """
 
@@ -68,7 +70,8 @@ class Seats:
         now = time()
         try:
             self._give_sign(now)
-            free = self._redis.eval(TAKE, 1, sockets_of(user_id), now, now + STANDS_S, self._most, seat, alive(""))
+            about = (now, now + STANDS_S, self._most, seat, alive(""), FORGOTTEN_S)
+            free = self._redis.eval(TAKE, 1, sockets_of(user_id), *about)
         except RedisError as error:
             log.warning("a socket could not be counted: %s", error)
             return UNCOUNTED
@@ -128,7 +131,7 @@ class Seats:
         with self._redis.pipeline(transaction=False) as pipe:
             for user_id, scores in seats:
                 pipe.zadd(sockets_of(user_id), scores)
-                pipe.expire(sockets_of(user_id), int(2 * STANDS_S))
+                pipe.expire(sockets_of(user_id), FORGOTTEN_S)
             pipe.execute()
 
     def _free(self) -> None:

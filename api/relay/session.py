@@ -147,7 +147,7 @@ class Session:
         return {
             "type": EventType.HELLO.value,
             "protocol": PROTOCOL,
-            "user": self._room.describe(self.identity),
+            "user": self.identity.view(self._room.auth_mode),
             "heartbeat_s": HEARTBEAT_S,
             "server_time": iso(datetime.now(UTC)),
         }

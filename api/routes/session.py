@@ -19,7 +19,6 @@ from api.body import parse_model, read_json
 from api.queries import Query, parse_query
 from shared.domain.errors import FieldFault, InvalidRequest, Unauthenticated
 from shared.domain.faults import TEXT_PATTERN
-from shared.domain.identity import Identity
 
 
 class SessionRequest(BaseModel):
@@ -30,16 +29,6 @@ class SessionRequest(BaseModel):
     token: Annotated[str | None, Field(min_length=1, max_length=MAX_TOKEN_CHARS, pattern=TEXT_PATTERN)] = None
 
 
-def me_view(identity: Identity, auth_mode: str) -> dict[str, object]:
-    """Return who someone is, as GET /me and the socket's hello tell it."""
-    return {
-        "user_id": identity.user_id,
-        "username": identity.username,
-        "roles": sorted(identity.roles),
-        "auth_mode": auth_mode,
-    }
-
-
 def session_routes(authenticator: Authenticator) -> Blueprint:
     """Return the routes `/me` and `/session`."""
     routes = Blueprint("session", __name__)
@@ -47,7 +36,7 @@ def session_routes(authenticator: Authenticator) -> Blueprint:
     @routes.get("/me")
     def me() -> Response:
         parse_query(request.args, Query)
-        return jsonify(me_view(current_identity(), authenticator.mode))
+        return jsonify(current_identity().view(authenticator.mode))
 
     @routes.post("/session")
     def sign_in() -> Response:
@@ -58,7 +47,7 @@ def session_routes(authenticator: Authenticator) -> Blueprint:
         if token is None and authenticator.mode == "jwt":
             raise Unauthenticated
         identity = authenticator.from_token(token or "")
-        answer = jsonify(me_view(identity, authenticator.mode))
+        answer = jsonify(identity.view(authenticator.mode))
         if token and authenticator.mode == "jwt":
             _refuse_too_long(token)
             set_session_cookie(answer, token, identity, secure=request.is_secure)

@@ -10,9 +10,9 @@ from enum import StrEnum
 from shared.domain.errors import ErrorCode
 from shared.domain.failures import FailureKind
 
-#: rounds of a plain 5xx one job may cause before it is failed (CONTRACT 7.6)
+#: rounds of a plain 5xx one job may cause before it is failed
 MAX_BAD_ROUNDS = 3
-#: times a healthy Forge may die during one job's own generation (CONTRACT 7.6)
+#: times a healthy Forge may die during one job's own generation
 MAX_FORGE_DEATHS = 3
 
 #: kinds that the same input meets again: no second try

@@ -57,14 +57,6 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
-    """Half of the runs take less than `likely_s`, three quarters less than `late_s`."""
-
-    likely_s: float
-    late_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class Running:
     """A job being worked: seconds since sampling began (None: not yet) and its progress."""
 
@@ -80,21 +72,21 @@ class Estimator:
         self._same: dict[Work, list[float]] = {}
         #: under None those of all models
         self._of_model: dict[str | None, Rates] = {None: {}}
-        self._known: dict[Work, Range | None] = {}
+        self._known: dict[Work, float | None] = {}
         for sample in samples:
             self._learn(sample)
 
-    def run(self, work: Work) -> Range | None:
-        """Return how long a run of `work` takes, in seconds, or None when not known."""
+    def run_s(self, work: Work) -> float | None:
+        """Return the seconds that half of the runs of `work` take at most, or None when not known."""
         if work not in self._known:
-            self._known[work] = self._range(work) if work.is_sound else None
+            self._known[work] = self._likely_s(work) if work.is_sound else None
         return self._known[work]
 
     def rest(self, running: Running) -> float | None:
         """Return the seconds a running job still needs, from its own pace once it has one."""
-        expected = self.run(running.work)
+        expected_s = self.run_s(running.work)
         sampled_s = running.sampling_s or 0.0
-        left_s = None if expected is None else max(0.0, expected.likely_s - sampled_s)
+        left_s = None if expected_s is None else max(0.0, expected_s - sampled_s)
         if running.sampling_s is None or running.progress < MIN_PROGRESS:
             return left_s
         share = running.progress / 100
@@ -112,10 +104,10 @@ class Estimator:
         return [self._next(work, free_at) for work in waiting]
 
     def _next(self, work: Work, free_at: list[float]) -> float | None:
-        expected = self.run(work)
-        if expected is None:
+        expected_s = self.run_s(work)
+        if expected_s is None:
             return None
-        done_s = free_at[0] + expected.likely_s
+        done_s = free_at[0] + expected_s
         heapreplace(free_at, done_s)
         return done_s
 
@@ -125,14 +117,14 @@ class Estimator:
             _keep(self._same.setdefault(sample.work._replace(model=model), []), sample.run_s)
             _keep(self._of_model.setdefault(model, {}).setdefault(size, []), sample.run_s / size)
 
-    def _range(self, work: Work) -> Range | None:
+    def _likely_s(self, work: Work) -> float | None:
         same = self._same.get(work, [])
         if len(same) >= MIN_SAMPLES:
-            return _range_of(same, 1.0)
+            return median(same)
         rates = _rates_near(work.size, self._of_model.get(work.model, {}))
         if len(rates) < MIN_SAMPLES:
             rates = _rates_near(work.size, self._of_model[None])
-        return _range_of(rates, work.size) if len(rates) >= MIN_SAMPLES else None
+        return median(rates) * work.size if len(rates) >= MIN_SAMPLES else None
 
 
 def _rates_near(size: float, rates: Rates) -> list[float]:
@@ -151,9 +143,3 @@ def _rates_near(size: float, rates: Rates) -> list[float]:
 def _keep(values: list[float], value: float) -> None:
     if len(values) < MAX_SAMPLES:
         values.append(value)
-
-
-def _range_of(values: Sequence[float], scale: float) -> Range:
-    ordered = sorted(values)
-    late = ordered[min(len(ordered) - 1, len(ordered) * 3 // 4)]
-    return Range(median(ordered) * scale, late * scale)

@@ -26,6 +26,15 @@ class Identity:
         """Whether this caller may see and cancel every job, pause and resume."""
         return ADMIN in self.roles
 
+    def view(self, auth_mode: str) -> dict[str, object]:
+        """Return who this is, as GET /me and the socket's hello tell it."""
+        return {
+            "user_id": self.user_id,
+            "username": self.username,
+            "roles": sorted(self.roles),
+            "auth_mode": auth_mode,
+        }
+
     @property
     def members(self) -> frozenset[str]:
         """The typed identity set: an event reaches this caller if the sets meet."""

@@ -14,7 +14,7 @@ ticket, so it stands where it stood. `attempt` grows with every claim and fences
 write of a worker; `version` grows with every persisted change.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -173,16 +173,16 @@ class Job:
         return self.user_id == identity.user_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """What is derived when a job is read, and raises no version."""
+    """What is derived when a job is read (at `server_time`), and raises no version."""
 
+    server_time: datetime
     queue_position: int = 0
     queue_total: int = 0
     eta_seconds: int | None = None
     held: bool = False
     preview_version: int | None = None
-    server_time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -223,7 +223,7 @@ def stored_view(job: Job) -> dict[str, Any]:
 
 
 def client_view(job: Job, live: Live) -> dict[str, Any]:
-    """Return the whole live job, as every client sees it (CONTRACT section 4)."""
+    """Return the whole live job, as every client sees it, in HTTP answers and in events alike."""
     view = stored_view(job)
     waiting = job.status is Status.QUEUED
     view["queue_position"] = live.queue_position if waiting else 0

@@ -38,7 +38,7 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "job_finished": {
         "en": "This job has already finished.",
-        "tr": "Bu iş zaten tamamlandı.",
+        "tr": "Bu iş zaten sona erdi.",
     },
     "not_retryable": {
         "en": "This job cannot be retried.",
@@ -109,7 +109,7 @@ FAULT_TEXTS: dict[str, dict[str, str]] = {
     "not_an_object": {"en": "Send a JSON object.", "tr": "Bir JSON nesnesi gönderin."},
     "not_json": {"en": "This is not valid JSON.", "tr": "Bu geçerli bir JSON değil."},
     "too_deep": {"en": "This JSON is nested too deeply.", "tr": "Bu JSON çok fazla iç içe."},
-    "duplicate_key": {"en": "This key stands twice.", "tr": "Bu anahtar iki kez geçiyor."},
+    "duplicate_key": {"en": "This key appears twice.", "tr": "Bu anahtar iki kez geçiyor."},
     "not_text": {"en": "This must be text.", "tr": "Bu bir metin olmalı."},
     "empty": {"en": "This must not be empty.", "tr": "Bu boş olamaz."},
     "too_long": {

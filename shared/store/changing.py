@@ -118,7 +118,7 @@ def merge_message(
 
 def _put_in_outbox(connection: Connection, job: Job) -> None:
     waiting = select(func.count()).where(jobs.c.status == Status.QUEUED)
-    live = Live(queue_total=connection.execute(waiting).scalar_one())
+    live = Live(server_time=job.updated_at, queue_total=connection.execute(waiting).scalar_one())
     connection.execute(
         insert(webhook_outbox).values(
             webhook_id=f"msg_{job.job_id}_{job.status.value}",

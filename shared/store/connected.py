@@ -81,9 +81,9 @@ class Connected:
 
     def _engine(self, isolation: str) -> Engine:
         key = (os.getpid(), isolation)
-        if key not in self._engines:
-            self._engines[key] = self._connect(isolation)
-        return self._engines[key]
+        if key in self._engines:
+            return self._engines[key]
+        return self._engines.setdefault(key, self._connect(isolation))  # another thread may have been first
 
     def _connect(self, isolation: str) -> Engine:
         options = {} if isolation == "READ COMMITTED" else {"isolation_level": isolation}

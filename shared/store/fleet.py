@@ -5,13 +5,14 @@ replaces the other. It records the generation known to be ours, so that the next
 can tell a dead worker's ghost from someone else's picture.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.domain.fleet import CircuitState
 from shared.store.connected import Connected
 from shared.store.tables import forge_leases, line_state, workers
 from shared.store.taking import Claimant
@@ -26,11 +27,11 @@ class WorkerState:
     forge: str
     demo: bool = False
     problem: str | None = None
-    circuit: str = "closed"
+    circuit: str = CircuitState.CLOSED
     failures: int = 0
     retry_at: datetime | None = None
     job_id: str | None = None
-    lists: dict[str, Any] | None = field(default=None)
+    lists: dict[str, Any] | None = None
     seen_at: datetime | None = None
 
 

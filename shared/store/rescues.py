@@ -6,15 +6,13 @@ and changed under its row lock, so a lease renewed meanwhile holds, and two swee
 are harmless.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from typing import Protocol
 
 from sqlalchemy import ColumnElement, Connection, exists, func, literal, or_, select, union, update
 
-from shared.domain.decisions import Decision, Outcome
+from shared.domain.decisions import Decision, Outcome, rescue_decision
 from shared.domain.errors import TEMPORARY, ErrorCode
 from shared.domain.jobs import Job, Stage, Status
 from shared.store.changing import Change
@@ -28,13 +26,6 @@ from shared.store.tables import forge_leases, jobs
 SETTLE_HEARTBEATS = 2
 
 
-class Decide(Protocol):
-    """What becomes of a job whose worker died; `blameless`: it is known not to have been the cause."""
-
-    def __call__(self, job: Job, *, blameless: bool) -> Decision:
-        """Return the decision."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rescued:
     """What became of a job whose worker died."""
@@ -46,12 +37,12 @@ class Rescued:
 class Rescues(Endings):
     """Jobs that nobody works any more."""
 
-    def rescue_orphans(self, decide: Decide, *, heartbeat_s: float) -> list[Rescued]:
-        """Carry out `decide` on every processing job whose lease ran out, by ticket.
+    def rescue_orphans(self, *, max_attempts: int, heartbeat_s: float) -> list[Rescued]:
+        """Put back, fail or cancel every processing job whose lease ran out, by ticket, as `rescue_decision` says.
 
         A database that came back less than two heartbeats ago gives the living time to renew. A process may have
         held two: one whose picture it was saving, and the next that Forge was drawing. It died of the first, if of
-        either, so `decide` is told that the next is not to blame.
+        either, so the next is not to blame.
         """
         settle_s = SETTLE_HEARTBEATS * heartbeat_s
         boot = jobs.alias()
@@ -65,7 +56,9 @@ class Rescues(Endings):
         gone = select(jobs.c.job_id, blameless).where(_orphaned(settle_s)).order_by(jobs.c.ticket)
         with self._begin() as connection:
             found = [(str(job_id), bool(innocent)) for job_id, innocent in connection.execute(gone)]
-        rescued = [self._rescue(job_id, partial(decide, blameless=innocent), settle_s) for job_id, innocent in found]
+        rescued = [
+            self._rescue(job_id, settle_s, max_attempts=max_attempts, blameless=innocent) for job_id, innocent in found
+        ]
         return [one for one in rescued if one is not None]
 
     def boots_of(self, worker: str) -> set[str]:
@@ -109,14 +102,19 @@ class Rescues(Endings):
         with self._begin() as connection:
             return self._change(connection, still, failed(job, ErrorCode.STUCK, retryable=True))
 
-    def _rescue(self, job_id: str, decide: Callable[[Job], Decision], settle_s: float) -> Rescued | None:
+    def _rescue(self, job_id: str, settle_s: float, *, max_attempts: int, blameless: bool) -> Rescued | None:
         mine = select(jobs).where(jobs.c.job_id == job_id, _orphaned(settle_s)).with_for_update(skip_locked=True)
         with self._begin() as connection:
             row = connection.execute(mine).one_or_none()
             if row is None:
                 return None
             job = job_of(row)
-            decision = decide(job)
+            decision = rescue_decision(
+                deaths=job.deaths,
+                max_attempts=max_attempts,
+                cancel_requested=job.cancel_requested,
+                blameless=blameless,
+            )
             change = self._carry_out(connection, job, decision)
         return None if change is None else Rescued(decision, change)
 

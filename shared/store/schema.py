@@ -1,5 +1,7 @@
 """Bring a database to the newest schema."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -15,6 +17,9 @@ from shared.store.connected import AWAY, StoreUnavailable, driver_url
 #: any constant: two processes that migrate at once take turns
 MIGRATION_LOCK = 0x464F5247
 
+#: nobody waits for a server that takes connections and says nothing
+CONNECT_S = 10
+
 NEWER = "a newer version of Forgeline made it what it is (revision {}): start that version, or restore a backup"
 
 
@@ -22,30 +27,35 @@ class CannotMigrate(RuntimeError):
     """The database answers, but this version cannot bring it to its own schema; the text says why."""
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
 def migrate(database_url: str) -> None:
     """Run every migration that `database_url` has not seen; waits for another that migrates.
 
     Raises, with the database's own first line, StoreUnavailable when it is away, and CannotMigrate.
     """
-    engine = create_engine(driver_url(database_url))
+    with _connected(database_url) as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+        connection.commit()
+        _lacking(connection)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
+        connection.commit()
+
+
+def pending_migrations(database_url: str) -> list[str]:
+    """Return the revisions that `database_url` still lacks, oldest first; raises StoreUnavailable, CannotMigrate."""
+    with _connected(database_url) as connection:
+        return _lacking(connection)
+
+
+@contextmanager
+def _connected(database_url: str) -> Iterator[Connection]:
+    engine = create_engine(driver_url(database_url), connect_args={"connect_timeout": CONNECT_S})
     try:
         with engine.connect() as connection:
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
-            connection.commit()
-            _lacking(connection)
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            connection.commit()
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
-            connection.commit()
+            yield connection
     except AWAY as error:
         raise StoreUnavailable(_first_line(error)) from error
     except DBAPIError as error:
@@ -54,14 +64,11 @@ def migrate(database_url: str) -> None:
         engine.dispose()
 
 
-def pending_migrations(database_url: str) -> list[str]:
-    """Return the revisions that `database_url` still lacks, oldest first; raises CannotMigrate if it is ahead of us."""
-    engine = create_engine(driver_url(database_url))
-    try:
-        with engine.connect() as connection:
-            return _lacking(connection)
-    finally:
-        engine.dispose()
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 def _lacking(connection: Connection) -> list[str]:

@@ -131,16 +131,12 @@ class _Silent(WSGIRequestHandler):
 
 
 def _write(socket: Server, outbox: "queue.Queue[Json | int]") -> None:
-    while True:
-        frame = outbox.get()
-        try:
-            if isinstance(frame, int):
-                if frame:
-                    _close(socket, frame)
-                return
+    """Send frames until a number comes: a close code, or 0 for no close frame."""
+    with suppress(ConnectionClosed):
+        while not isinstance(frame := outbox.get(), int):
             socket.send(json.dumps(frame))
-        except ConnectionClosed:
-            return
+        if frame:
+            _close(socket, frame)
 
 
 def _app(server: MockServer) -> Flask:

@@ -136,7 +136,7 @@ def test_the_voice_is_heard_beside_a_large_picture(studio: Studio) -> None:
 def test_a_prompt_that_is_too_long_is_told_to_everyone(studio: Studio) -> None:
     studio.open()
     studio.composer.fill("x" * 2001)
-    expect(studio.composer).to_have_accessible_description("Characters too many: 1")
+    expect(studio.composer).to_have_accessible_description("Characters over the limit: 1")
     expect(studio.composer).to_have_attribute("aria-invalid", "true")
     studio.composer.fill("x" * 1999)
     expect(studio.composer).to_have_accessible_description("Characters left: 1")

@@ -84,7 +84,7 @@ def test_a_deleted_conversation_stops_what_is_drawn_for_it(stack: Stack) -> None
     assert stack.store.job(job_id) is None
 
 
-def test_a_stuck_job_is_told_in_the_customers_words_and_the_gpu_is_freed(stack: Stack) -> None:
+def test_a_stuck_job_is_told_in_the_promised_words_and_the_gpu_is_freed(stack: Stack) -> None:
     addresses = {"DATABASE_URL": stack.postgres.url, "REDIS_URL": stack.redis.url, "DATA_DIR": str(stack.folder)}
     duties = compose(Settings.from_env({**SHORT, **addresses, "STUCK_AFTER_S": "2"}, while_up=False))
     stack.forge.fault("hang")

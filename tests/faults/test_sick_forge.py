@@ -120,7 +120,7 @@ def test_with_one_forge_dead_the_other_draws_the_line_in_order(stack: Stack) -> 
     stack.assert_clean(jobs)
 
 
-def test_a_hanging_forge_is_tried_four_times_then_told_in_the_customers_words(stack: Stack) -> None:
+def test_a_hanging_forge_is_tried_four_times_then_told_in_the_promised_words(stack: Stack) -> None:
     stack.restart("gpu1", FORGE_TIMEOUT_S="2")
     stack.forge.fault("hang", times=4)
     job_id = stack.submit(locale="tr")

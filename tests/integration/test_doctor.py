@@ -137,7 +137,7 @@ FAULTS: list[tuple[Callable[[Patient], None], str, str, str]] = [
     (open_circuit, "worker gpu1@a", "open (failures in a row: 5)", "log"),
     (stop_beat, "beat", "does not ring", "celery -A beat beat"),
     (stop_maintenance, "beat", "no maintenance worker", "celery -A beat worker"),
-    (lose_wakeups, "line", "without a wake-up: 1 of 1", "beat"),
+    (lose_wakeups, "line", "wake-ups that the broker lacks: 1", "beat"),
     (lose_index, "line", "index", "beat"),
 ]
 
@@ -149,6 +149,13 @@ def test_a_planted_fault_is_found_and_its_mend_named(
     plant(patient)
     found = wrong(patient.findings())
     assert any(one[0].startswith(part) and told in one[1] and mend in one[2] for one in found), found
+
+
+def test_a_line_longer_than_its_workers_lacks_no_wake_up(patient: Patient) -> None:
+    for _ in range(3):
+        stored_job(patient.store)
+    patient.reconcile()
+    assert {one.level for one in patient.findings() if one.part == "line"} == {Level.OK}
 
 
 def test_a_missing_migration_is_found(patient: Patient) -> None:

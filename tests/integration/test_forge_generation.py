@@ -69,8 +69,6 @@ def test_hears_progress_that_rises_with_previews(demo: DemoForge, caller: Caller
     assert 70 <= percents[-1] <= 99
     assert caller.heard[0].stage == "loading"
     assert {progress.stage for progress in caller.heard} == {"loading", "sampling"}
-    assert caller.heard[-1].steps == 10
-    assert caller.heard[-1].eta_s is not None
     previews = [progress.preview for progress in caller.heard if progress.preview]
     with Image.open(io.BytesIO(previews[-1])) as preview:
         assert preview.format == "JPEG"

@@ -1,5 +1,6 @@
 """A database that cannot be brought to this version's schema is told in words, by everything that looks at it."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -11,7 +12,7 @@ from cli.doctor_findings import EndOfLook, Finding, Level
 from cli.doctor_servers import look_at_postgres
 from cli.embedded_postgres import EmbeddedPostgres
 from cli.migrate import migrate as command
-from shared.store import Store
+from shared.store import Store, StoreUnavailable, schema
 from shared.store.schema import migrate, pending_migrations
 
 
@@ -58,3 +59,12 @@ def test_a_user_who_may_not_make_tables_is_told_so(elsewhere: str) -> None:
     guest = elsewhere.replace(elsewhere.partition("://")[2].partition("@")[0], "guest:guest")
     assert "permission denied" in said_by_migrate(guest)
     assert pending_migrations(elsewhere)[0] == "0001"
+
+
+def test_a_server_that_takes_connections_and_says_nothing_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "CONNECT_S", 1)  # nobody wants to wait longer for a test
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none"
+        for ask_it in (migrate, pending_migrations):
+            with pytest.raises(StoreUnavailable):
+                ask_it(url)

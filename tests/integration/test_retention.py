@@ -105,6 +105,14 @@ def test_the_oldest_go_until_the_rest_fits(duties: Compose) -> None:
     assert [has_picture(here, job) for job in jobs] == [False, False, True, True, True]
 
 
+def test_a_picture_that_was_lost_makes_no_room(duties: Compose) -> None:
+    here = duties(IMAGE_RETENTION_GB="0.000002")  # two pictures of a thousand bytes
+    lost, *others = (drawn(here, days_ago=days) for days in (4, 3, 2, 1))
+    here.images.delete(str(lost.image_name))
+    retain(here)
+    assert [has_picture(here, job) for job in (lost, *others)] == [False, False, True, True]
+
+
 def test_a_picture_no_job_shows_takes_no_other_ones_room(duties: Compose) -> None:
     here = duties(IMAGE_RETENTION_GB="0.000002")  # two pictures of a thousand bytes
     shown = [drawn(here, days_ago=days) for days in (2, 1)]

@@ -20,7 +20,7 @@ def test_a_timeout_is_tried_again_after_growing_waits(timeouts: int, delay_s: fl
     assert (decision.outcome, decision.delay_s) == (Outcome.RETRY, delay_s)
 
 
-def test_the_fourth_timeout_fails_in_the_customers_words() -> None:
+def test_the_fourth_timeout_fails_in_the_promised_words() -> None:
     decision = decide(FailureKind.TIMEOUT, Troubles(timeouts=3))
     assert (decision.outcome, decision.code) == (Outcome.FAIL, ErrorCode.FORGE_TIMEOUT)
     text = error_text(ErrorCode.FORGE_TIMEOUT, "tr", **decision.text_params)

@@ -55,7 +55,7 @@ def test_the_docstring_of_the_tree_names_every_class() -> None:
     assert all(error.__name__ in str(module.__doc__) for error in classes() if error.__module__ == module.__name__)
 
 
-def test_the_customers_two_texts_are_word_for_word() -> None:
+def test_the_two_promised_texts_are_word_for_word() -> None:
     timeout = error_text(ErrorCode.FORGE_TIMEOUT, "tr", seconds="180")
     assert timeout == "Forge API zaman aşımına uğradı (180s). Lütfen tekrar deneyin."
     assert error_text(ErrorCode.STUCK, "tr") == "İşlem zaman aşımına uğradı (Stuck Job Guard)"

@@ -28,7 +28,7 @@ class InterruptedElsewhere:
         self._polls += 1
         if self._polls > 2:
             self.polled_twice.set()
-        return Sample(job_count=1, job_timestamp="1", progress=0.5, step=10, steps=20, interrupted=True)
+        return Sample(job_count=1, job_timestamp="1", progress=0.5, step=10, interrupted=True)
 
     def active_task(self, task_id: str) -> bool:
         return True

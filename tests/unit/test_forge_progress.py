@@ -9,24 +9,24 @@ import pytest
 
 from worker.forge_progress import Sample, Tracker
 
-LOADING = Sample(job_count=-1, job_timestamp="1", progress=0.01, steps=20)
-SAMPLING = Sample(job_count=1, job_timestamp="1", progress=0.51, step=10, steps=20)
+LOADING = Sample(job_count=-1, job_timestamp="1", progress=0.01)
+SAMPLING = Sample(job_count=1, job_timestamp="1", progress=0.51, step=10)
 
 
 def percents(*samples: Sample, ours: bool = True) -> list[int | None]:
-    tracker = Tracker(20)
-    found = (tracker.read(sample, ours=ours, now_s=number) for number, sample in enumerate(samples))
+    tracker = Tracker()
+    found = (tracker.read(sample, ours=ours) for sample in samples)
     return [progress.percent if progress else None for progress in found]
 
 
 def test_says_nothing_while_forge_is_idle() -> None:
-    assert percents(Sample(job_count=0, step=19, steps=20, job_timestamp="0")) == [None]
+    assert percents(Sample(job_count=0, step=19, job_timestamp="0")) == [None]
 
 
 def test_is_loading_at_zero_while_the_model_loads() -> None:
-    progress = Tracker(20).read(replace(LOADING, step=19), ours=True, now_s=0)
+    progress = Tracker().read(replace(LOADING, step=19), ours=True)
     assert progress is not None
-    assert (progress.percent, progress.stage, progress.step, progress.steps) == (0, "loading", 0, 20)
+    assert (progress.percent, progress.stage) == (0, "loading")
     assert progress.job_timestamp == "1"
 
 
@@ -43,8 +43,8 @@ def test_never_falls() -> None:
 
 
 def test_takes_nothing_from_another_generation_but_its_life() -> None:
-    tracker = Tracker(20)
-    foreign = tracker.read(SAMPLING, ours=False, now_s=0)
+    tracker = Tracker()
+    foreign = tracker.read(SAMPLING, ours=False)
     assert foreign is not None
     assert (foreign.percent, foreign.stage, foreign.alive, foreign.job_timestamp) == (0, "loading", True, "")
 
@@ -61,34 +61,23 @@ def test_takes_nothing_from_another_generation_but_its_life() -> None:
     ],
 )
 def test_is_alive_when_anything_moved(change: dict[str, Any], alive: bool) -> None:
-    tracker = Tracker(20)
-    tracker.read(SAMPLING, ours=True, now_s=0)
-    found = tracker.read(replace(SAMPLING, **change), ours=True, now_s=1)
+    tracker = Tracker()
+    tracker.read(SAMPLING, ours=True)
+    found = tracker.read(replace(SAMPLING, **change), ours=True)
     assert found is not None
     assert found.alive is alive
 
 
-def test_estimates_from_the_pace_of_the_steps_not_from_the_loading() -> None:
-    tracker = Tracker(20)
-    tracker.read(LOADING, ours=True, now_s=0)
-    etas = []
-    for step, now_s in ((0, 100.0), (2, 102.0), (10, 110.0)):
-        sample = replace(SAMPLING, step=step, progress=0.01 + step / 20)
-        found = tracker.read(sample, ours=True, now_s=now_s)
-        etas.append(found and found.eta_s)
-    assert etas == [None, pytest.approx(18), pytest.approx(10)]
-
-
 ANSWER: dict[str, Any] = {
     "progress": 0.5,
-    "state": {"job_count": 1, "job_no": 0, "job_timestamp": "20260101000000", "sampling_step": 3, "sampling_steps": 9},
+    "state": {"job_count": 1, "job_no": 0, "job_timestamp": "20260101000000", "sampling_step": 3},
     "current_image": "data:image/png;base64,aGVsbG8=",
 }
 
 
 def test_reads_an_answer_with_and_without_prefix() -> None:
     sample = Sample.read(ANSWER)
-    assert (sample.step, sample.steps, sample.preview, sample.idle) == (3, 9, b"hello", False)
+    assert (sample.step, sample.preview, sample.idle) == (3, b"hello", False)
     assert Sample.read({**ANSWER, "current_image": "aGVsbG8="}).preview == b"hello"
     assert Sample.read({**ANSWER, "current_image": "%%%"}).preview is None
 

@@ -212,6 +212,13 @@ def test_removes_what_writers_left_behind_when_they_are_surely_gone(tmp_path: Pa
     assert (old.exists(), new.exists(), len(list(store.list()))) == (False, True, 1)
 
 
+def test_a_part_that_is_renamed_into_place_meanwhile_is_no_leftover(tmp_path: Path) -> None:
+    store = FolderImages(tmp_path)
+    store.save(png())
+    (tmp_path / ".parts" / "gone").symlink_to("nowhere")  # listed, and no longer there when it is looked at
+    assert store.remove_leftovers() == 0
+
+
 def test_still_shows_a_thumbnail_that_it_cannot_keep(tmp_path: Path) -> None:
     store = FolderImages(tmp_path)
     name = store.save(png())

@@ -91,14 +91,15 @@ def test_a_waiting_job_shows_its_derived_place() -> None:
 
 
 def test_a_held_job_shows_the_placeholder_and_no_estimate() -> None:
-    view = client_view(job(), Live(queue_position=1, eta_seconds=9, held=True))
+    view = client_view(job(), Live(server_time=NOW, queue_position=1, eta_seconds=9, held=True))
     assert (view["stage"], view["placeholder"]) == ("held", True)
     assert (view["image_url"], view["eta_seconds"]) == ("/images/placeholder.svg", None)
 
 
 def test_a_processing_job_is_never_held_and_has_no_place() -> None:
     view = client_view(
-        job(status=Status.PROCESSING, stage=Stage.SAMPLING), Live(queue_position=3, held=True, preview_version=4)
+        job(status=Status.PROCESSING, stage=Stage.SAMPLING),
+        Live(server_time=NOW, queue_position=3, held=True, preview_version=4),
     )
     assert (view["stage"], view["placeholder"], view["queue_position"]) == ("sampling", False, 0)
     assert view["preview_url"].endswith("/preview?v=4")
@@ -113,7 +114,7 @@ def test_an_image_is_shown_only_of_a_complete_job_that_still_has_it() -> None:
 
 def test_the_stored_keys_are_all_but_the_derived_ones() -> None:
     derived = {"queue_total", "eta_seconds", "preview_url", "placeholder", "server_time"}
-    assert set(client_view(job(), Live())) - set(stored_view(job())) == derived
+    assert set(client_view(job(), Live(server_time=NOW))) - set(stored_view(job())) == derived
 
 
 def test_no_status_is_written_out_elsewhere() -> None:

@@ -178,7 +178,7 @@ describe('the composer', () => {
 
   it('counts what is too long', async () => {
     fireEvent.change(prompt(), { target: { value: 'x'.repeat(2001) } });
-    expect(document.body.textContent).toContain('Characters too many: 1');
+    expect(document.body.textContent).toContain('Characters over the limit: 1');
     expect(screen.getByRole('button', { name: 'Create picture' })).toBeDisabled();
   });
 });

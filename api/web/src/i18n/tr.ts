@@ -28,7 +28,7 @@ export const tr: Dictionary = {
   notifyOn: 'Görsel hazır olunca haber verilecek',
   demo: 'Demo',
   demoRenderer: 'çizici',
-  demoExplained: 'Görsel sunucusu ayarlı değil: bu görselleri yerleşik bir vekil çiziyor.',
+  demoExplained: 'Görsel sunucusu ayarlı değil: bu görselleri yerleşik demo çizici çiziyor.',
 
   // empty and loading
   greeting: 'Ne görmek istersiniz?',
@@ -136,7 +136,7 @@ export const tr: Dictionary = {
   // connection and session
   reconnecting: 'Bağlantı koptu, yeniden bağlanılıyor',
   tryNow: 'Şimdi dene',
-  offline: 'Çevrimdışısınız. Süren işler sizsiz de devam ediyor.',
+  offline: 'Çevrimdışısınız. Süren işler siz yokken de devam eder.',
   tooManyPages: 'Çok fazla açık sayfa var. Bu sayfa daha seyrek güncelleniyor; canlı izlemek için birini kapatın.',
   heldLine: 'Görsel sunucusu şu an yanıt vermiyor. İşleriniz sıradaki yerini koruyor.',
   heldRetry: (time) => `Sonraki deneme ${time} sonra.`,
