@@ -105,6 +105,10 @@ class LiveViews:
         """Return seconds until a place in the line is likely to be free, for Retry-After."""
         return self._line.next_end_s()
 
+    def line_moved(self) -> None:
+        """Show no place of before a move that this process has just stored."""
+        self._line.moved()
+
     def forget(self) -> None:
         """Look anew at the next question: the line or the fleet just changed."""
         self._line.forget()
