@@ -65,7 +65,11 @@ class LiveViews:
             return client_view(job, Live(queue_position=position, queue_total=total))
 
     def live(self, job: Job, standing: Standing | None = None) -> Live:
-        """Return what is derived for `job` now."""
+        """Return what is derived for `job` now.
+
+        Its moment is from before anything is read: who has it together with news of the line takes the later one.
+        """
+        now = datetime.now(UTC)
         waits = job.status is Status.QUEUED
         position, total = standing if standing and not (self._fair and waits) else self._place(job)
         sampling = job.stage is Stage.SAMPLING
@@ -75,7 +79,7 @@ class LiveViews:
             eta_seconds=self._eta(job, position),
             held=waits and self.held(),
             preview_version=self._previews.version(job.job_id) if sampling else None,
-            server_time=datetime.now(UTC),
+            server_time=now,
         )
 
     def workers(self) -> list[WorkerState]:
