@@ -149,5 +149,7 @@ class LiveViews:
         return self._line.eta(job, position)
 
     def _serving(self) -> int:
-        """Return how many workers serve the line now; 0 while it is held: no estimate."""
+        """Return how many workers serve the line now; 0 while it is held or paused: no estimate."""
+        if self.totals().paused:  # for how long only the operator knows
+            return 0
         return sum(worker.circuit != "open" for worker in self.workers())
