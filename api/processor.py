@@ -98,6 +98,7 @@ class Processor:
             self.announcer.publish(change)
             return job, self.live.view_of_stored(job)
         total = self.index.note([job])
+        self.live.line_moved()
         view = self.live.view_of_stored(job, None if total is None else Standing(0, total))
         log_transition(change)
         self._answered.put((job, view))

@@ -33,6 +33,7 @@ class Announcer:
         log_transition(change)
         if change.moved_line:
             self._index.note([change.job])
+            self._live.line_moved()
         self._tell(change.job)
         if change.moved_line:
             self._publisher.line_moved()

@@ -67,12 +67,16 @@ class LiveViews:
             return client_view(job, Live(server_time=now, queue_position=position, queue_total=total))
 
     def live(self, job: Job, standing: Standing | None = None) -> Live:
-        """Return what is derived for `job` now."""
+        """Return what is derived for `job` now.
+
+        Its moment is from before anything is read: who has it together with news of the line takes the later one.
+        """
+        now = datetime.now(UTC)
         waits = job.status is Status.QUEUED
         position, total = standing if standing and not (self._fair and waits) else self._place(job)
         sampling = job.stage is Stage.SAMPLING
         return Live(
-            server_time=datetime.now(UTC),
+            server_time=now,
             queue_position=position,
             queue_total=total,
             eta_seconds=self._eta(job, position),
@@ -106,6 +110,10 @@ class LiveViews:
     def next_end_s(self) -> float:
         """Return seconds until a place in the line is likely to be free, for Retry-After."""
         return self._line.next_end_s()
+
+    def line_moved(self) -> None:
+        """Show no place of before a move that this process has just stored."""
+        self._line.moved()
 
     def forget(self) -> None:
         """Look anew at the next question: the line or the fleet just changed."""
@@ -143,5 +151,7 @@ class LiveViews:
         return self._line.eta(job, position)
 
     def _serving(self) -> int:
-        """Return how many workers serve the line now; 0 while it is held: no estimate."""
+        """Return how many workers serve the line now; 0 while it is held or paused: no estimate."""
+        if self.totals().paused:  # for how long only the operator knows
+            return 0
         return sum(worker.circuit != CircuitState.OPEN for worker in self.workers())

@@ -21,6 +21,9 @@ POSTGRES = re.compile(rf"(?:postgres|postgresql|postgresql\+psycopg2)://{_LOGIN}
 REDIS = re.compile(rf"rediss?://{_LOGIN}(?:{_PLACE})?(?:/\d*)?(?:\?.*)?")
 SENTINEL = re.compile(rf"sentinel://{_LOGIN}{_PLACE}(?:,{_PLACE})*/[^/?#]+(?:/\d*)?")
 ENCODED = " (what a password has of / @ ? # [ ] is written %2F %40 %3F %23 %5B %5D)"
+#: What is longer (30 years, in seconds) or more than this is for ever, or any number: PostgreSQL's moments, Python's
+#: waits and most readers of a whole number go no further.
+FOREVER, COUNTLESS = 1e9, 2**31 - 1
 #: Python's own names of them, as Celery's documentation has them, are not known to redis-py.
 CERTIFICATE_CHECK = re.compile(r"ssl_cert_reqs=(?!(?:required|optional|none)(?:&|$))")
 
@@ -40,6 +43,16 @@ def split_list(value: object) -> object:
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def forever_at_most(amount: float) -> float:
+    """The amount, or FOREVER where it is more."""
+    return min(amount, FOREVER)
+
+
+def countless_at_most(number: int) -> int:
+    """The number, or COUNTLESS where it is more."""
+    return min(number, COUNTLESS)
 
 
 def whole_path(path: Path) -> Path:
@@ -185,10 +198,12 @@ def _split(url: str) -> SplitResult:
         raise refuse("not an address") from None
 
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PositiveOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
+ForeverAtMost = AfterValidator(forever_at_most)
+CountlessAtMost = AfterValidator(countless_at_most)
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), ForeverAtMost]
+PositiveOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False), ForeverAtMost]
+Positive = Annotated[int, Field(ge=1), CountlessAtMost]
+NotNegative = Annotated[int, Field(ge=0), CountlessAtMost]
 CallableHosts = Annotated[tuple[Annotated[str, AfterValidator(callable_host)], ...], BeforeValidator(split_list)]
 Hosts = Annotated[tuple[Annotated[str, AfterValidator(host_name)], ...], BeforeValidator(split_list)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(origin)], ...], BeforeValidator(split_list)]

@@ -90,7 +90,7 @@ class Settings(BaseModel):
     sockets_per_user: Positive = 20
     socket_buffer: Positive = 256
     max_prompt_chars: Positive = 2000
-    max_pixels: Annotated[int, Field(ge=64 * 64)] = 4194304
+    max_pixels: Annotated[int, Field(ge=64 * 64), rules.CountlessAtMost] = 4194304
     max_steps: Positive = 150
     rate_limit: Annotated[str, AfterValidator(rules.rate_limit)] = "120/minute"
     fair_share: bool = False
@@ -160,7 +160,7 @@ class Settings(BaseModel):
     @classmethod
     def _lease_outlives_heartbeats(cls, lease: float, info: Info) -> float:
         heartbeat = info.data.get("heartbeat_s")
-        if heartbeat is not None and lease <= 2 * heartbeat:
+        if heartbeat is not None and lease <= min(2 * heartbeat, rules.FOREVER - 1):
             raise refuse(f"must be more than twice HEARTBEAT_S ({heartbeat:g})")
         return lease
 

@@ -4,7 +4,8 @@ A place is looked up for whom it concerns: in the index in Redis, in SQL while R
 whole line, however long it is. Estimates come from the works of the `NEAR` first; who stands behind them waits for
 those, and then for as many more as stand between, each taking as long as the near ones take.
 
-Under FAIR_SHARE every user's turn moves with each claim, so there the order is computed whole, at most every `FRESH_S`.
+Under FAIR_SHARE every user's turn moves with each claim, so there the order is computed whole, at most every `FRESH_S`
+and after each move of this process's own making.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -100,6 +101,11 @@ class WaitingLine:
         rests = [self._estimator.read().rest(_running(job)) for job in self._store.processing()]
         known = [rest for rest in rests if rest is not None]
         return max(1.0, min(known, default=UNKNOWN_WAIT_S))
+
+    def moved(self) -> None:
+        """Somebody came, left or was put first: an order that is kept (FAIR_SHARE) is computed anew."""
+        if self._fair:
+            self.forget()
 
     def forget(self) -> None:
         """Look anew at the next question."""

@@ -1,12 +1,18 @@
 """A value that can never work stops the start; one that can is kept as its readers compare it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import TIMEOUT_MAX
 
 import pytest
 
+from shared.domain.params import RequestLimits, request_model
 from shared.setting_faults import SettingsError
 from shared.settings import ClientSettings, Settings
+
+#: settings that count something and are not called MAX_…
+COUNTS = {"breaker_fail_max", "sockets_per_user", "socket_buffer", "api_processes", "trusted_proxies"}
 
 
 @pytest.fixture(autouse=True)
@@ -74,3 +80,22 @@ def test_an_origin_is_compared_as_a_browser_sends_it() -> None:
     listed = "https://A.example:443, http://a.example:80, https://a.example:80, http://[::1]:80/"
     settings = Settings.from_env({"ALLOWED_ORIGINS": listed})
     assert settings.allowed_origins == ("https://a.example", "http://a.example", "https://a.example:80", "http://[::1]")
+
+
+EVERY_SECONDS = sorted(name.upper() for name in Settings.model_fields if name.endswith("_s"))
+EVERY_COUNT = sorted(
+    name.upper() for name, field in Settings.model_fields.items() if name.startswith("max_") or name in COUNTS
+)
+
+
+def test_ever_so_long_and_ever_so_many_are_what_every_reader_of_them_takes() -> None:
+    forever = dict.fromkeys(EVERY_SECONDS, "1" + "0" * 300)
+    settings = Settings.from_env(forever | dict.fromkeys(EVERY_COUNT, "9" * 30))
+    for name in EVERY_SECONDS:
+        value = getattr(settings, name.lower())
+        longest = max(value) if isinstance(value, tuple) else value
+        assert datetime.now(UTC) + timedelta(seconds=longest) > datetime(2050, 1, 1, tzinfo=UTC), name
+        assert datetime.now(UTC) - timedelta(seconds=longest) > datetime(1900, 1, 1, tzinfo=UTC), name
+        assert longest < TIMEOUT_MAX, name
+    assert {getattr(settings, name.lower()) for name in EVERY_COUNT} == {2**31 - 1}
+    assert request_model(RequestLimits(settings.max_prompt_chars, settings.max_pixels, settings.max_steps))
