@@ -1,8 +1,9 @@
 """The outbox's deliveries: at least once, with longer and longer pauses, then given up.
 
 A duty only lends due callbacks and hands them to threads, so it returns at once: a receiver that hangs holds up neither
-the clock's other duties nor the callbacks to other hosts, of which a fair share is lent at a time. A job never waits
-for its callback.
+the clock's other duties nor the callbacks to other hosts, of which a fair share is lent at a time. A thread whose
+callback was taken goes on with the next one to that host, while there are threads for others. A job never waits for its
+callback.
 """
 
 import logging
@@ -83,23 +84,38 @@ class Courier:
         self._under_way.pop(future, None)
 
     def _deliver(self, callback: Callback) -> None:
+        following: Callback | None = callback
+        while following is not None:
+            following = self._then(following)
+
+    def _then(self, callback: Callback) -> Callback | None:
+        """Deliver it; return the next one to the same host if it was taken."""
         try:
-            self._settle(callback)
+            return self._next_to(urlsplit(callback.url).netloc) if self._settle(callback) else None
         except StoreUnavailable as error:  # the loan ends by itself, and it is sent once more
             log.warning("a callback's end was not stored: %s", error, job_id=callback.job_id)
         except Exception:
             log.exception("a callback broke", job_id=callback.job_id)
+        return None
 
-    def _settle(self, callback: Callback) -> None:
+    def _next_to(self, host: str) -> Callback | None:
+        with self._lock:
+            if len(self._under_way) >= MOST_CALLS:
+                return None
+            lent = self._store.lend_callbacks(limit=1, per_host=1, loan_s=LOAN_S, only=host)
+        return lent[0] if lent else None
+
+    def _settle(self, callback: Callback) -> bool:
+        """Send it and store what came of it; tell whether the receiver took it."""
         began = time.monotonic()
         try:
             refusal = self._send(callback)
         except TargetRefused as error:
             self._give_up(callback, str(error))
-            return
+            return False
         except (CallFailed, OSError) as error:
             self._again(callback, str(error))
-            return
+            return False
         if refusal is None:
             self._store.callback_delivered(callback)
             _tell(logging.INFO, "callback delivered", callback, duration_s=round(time.monotonic() - began, 3))
@@ -107,6 +123,7 @@ class Courier:
             self._give_up(callback, "410 Gone")
         else:
             self._again(callback, f"answered {refusal}")
+        return refusal is None
 
     def _send(self, callback: Callback) -> int | None:
         """Return None when the receiver took it, else the status it answered."""

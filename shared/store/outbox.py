@@ -36,13 +36,17 @@ class Outbox(Connected):
     """Callbacks that wait for their delivery."""
 
     def lend_callbacks(
-        self, *, limit: int, per_host: int, loan_s: float, passing_over: Collection[str] = ()
+        self, *, limit: int, per_host: int, loan_s: float, passing_over: Collection[str] = (), only: str | None = None
     ) -> list[Callback]:
-        """Take due callbacks on loan, in turn between hosts (`host[:port]`), passing over those that are busy."""
+        """Take due callbacks on loan, in turn between hosts (`host[:port]`), passing over those that are busy.
+
+        `only`: those to this host.
+        """
         now = func.clock_timestamp()
         host = func.split_part(func.replace(outbox.c.url, "?", "/"), "/", 3)  # an address may have no path
         rank = func.row_number().over(partition_by=host, order_by=outbox.c.next_at).label("rank")
-        due = _pending() & (outbox.c.next_at <= now) & host.not_in(passing_over)
+        asked = host.not_in(passing_over) if only is None else host == only
+        due = _pending() & (outbox.c.next_at <= now) & asked
         ranked = select(outbox.c.id, outbox.c.next_at, rank).where(due).subquery()
         first = (
             select(ranked.c.id).where(ranked.c.rank <= per_host).order_by(ranked.c.rank, ranked.c.next_at).limit(limit)

@@ -1,5 +1,6 @@
 """Receivers of callbacks as they are: gone, hanging, dripping, behind several addresses, with a certificate."""
 
+import json
 import socket
 import ssl
 import time
@@ -79,6 +80,25 @@ def test_a_hanging_receiver_holds_up_nobody(store: Store, courier: Courier, rece
         assert len(hanging.received) <= MOST_CALLS_PER_HOST
         hanging.let_go.set()
         assert courier.finish(SOON_S)
+
+
+def test_a_receiver_that_takes_them_is_sent_all_that_is_due_without_waiting_for_the_clock(
+    store: Store, courier: Courier, receiver: Receiver
+) -> None:
+    jobs = {cancelled_job(store, receiver.url).job_id for _ in range(5 * MOST_CALLS_PER_HOST)}
+    deliver(courier)
+    assert {json.loads(sent.body)["data"]["job_id"] for sent in receiver.received} == jobs
+    assert len(receiver.received) == len(jobs)
+
+
+def test_a_receiver_that_refuses_is_sent_no_more_than_the_clock_asks_for(
+    store: Store, courier: Courier, receiver: Receiver
+) -> None:
+    receiver.status = 503
+    for _ in range(5 * MOST_CALLS_PER_HOST):
+        cancelled_job(store, receiver.url)
+    deliver(courier)
+    assert len(receiver.received) == MOST_CALLS_PER_HOST
 
 
 def test_an_address_without_a_path_is_no_host_of_its_own(store: Store, courier: Courier) -> None:
