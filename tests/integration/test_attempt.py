@@ -170,13 +170,13 @@ def test_half_a_picture_that_somebody_interrupted_between_two_polls_is_drawn_aga
     make_worker: Callable[..., Worker],
 ) -> None:
     worker = make_worker(PROGRESS_POLL_S="30")
-    worker.demo.settings(step_seconds=0.2)
+    worker.demo.shut_gate(0.5)
     job = worker.job()
 
     def press_interrupt() -> None:
-        worker.demo.wait_for("start")
         wait_for(lambda: worker.row(job).stage == "sampling")
         ForgeClient(worker.demo.url).interrupt()
+        worker.demo.open_gate()
 
     worker.wake_up(meanwhile=press_interrupt)
     assert worker.row(job).status is Status.COMPLETE
