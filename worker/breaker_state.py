@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
 
+from shared.domain.fleet import CircuitState
 from shared.redis_link import connect
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,6 @@ KEEP_S = 7 * 24 * 3600
 #: what moved last is later by so much at least, also where the clock was set back in between
 LATER_S = 0.001
 
-STATE_CLOSED = "closed"
-
 Found = TypeVar("Found")
 
 
@@ -38,7 +37,7 @@ Found = TypeVar("Found")
 class Record:
     """A circuit's whole state; `moved_at` orders two versions of it."""
 
-    state: str = STATE_CLOSED
+    state: str = CircuitState.CLOSED
     failures: int = 0
     successes: int = 0
     opened_at: float = 0.0

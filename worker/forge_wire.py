@@ -26,8 +26,6 @@ from worker.forge_failure import ForgeFailure, classify
 from worker.forge_reply import Reply
 
 MAX_BODY = 64 * 2**20
-#: the system takes no longer wait than some hundred years
-FOREVER_S = 1e9
 #: a peer that vanished without a word is noticed after a minute
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 
@@ -78,7 +76,7 @@ class Exchange:
         headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
         with self._faults():
             if self._connection.sock is not None:
-                self._connection.sock.settimeout(min(answer_s, FOREVER_S))
+                self._connection.sock.settimeout(answer_s)
             self._connection.request(method, self._prefix + path, body, headers)
 
     def headers(self) -> HTTPResponse:
