@@ -110,7 +110,7 @@ describe('signing out', () => {
     await signOut();
     release(answer(anna));
     await asking;
-    expect(useSessionStore.getState().me).toBeNull();
+    expect(useSessionStore.getState()).toMatchObject({ state: 'signed_out', me: null });
   });
 });
 

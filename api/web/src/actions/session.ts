@@ -37,7 +37,8 @@ export async function begin(): Promise<void> {
   try {
     enter(await getMe());
   } catch (error) {
-    if (asApiError(error).status === 401) return;
+    const { status, code } = asApiError(error);
+    if (status === 401 || code === 'abandoned') return;
     useSessionStore.getState().unreachable();
     setTimeout(() => void begin(), TRY_AGAIN_MS);
   }
