@@ -9,23 +9,24 @@ ten seconds.
 """
 
 import time
+import warnings
 from collections.abc import Callable
 from json import JSONDecodeError
 from typing import Any
 
 import jwt
+from jwt.warnings import InsecureKeyLengthWarning
 
 from shared.domain.errors import QueueUnavailable, Unauthenticated
 from shared.logs import get_logger
 from shared.public_key import read_public_key
+from shared.setting_rules import SHORT_SECRET, is_short
 from shared.settings import Settings
 
 log = get_logger(__name__)
 
 SECRET_ALGORITHM = "HS256"  # noqa: S105 - the name of an algorithm
 KEY_ALGORITHMS = ("RS256", "ES256")
-#: RFC 7518 asks HS256 for a key as long as its hash; a shorter one is used, and said to be short.
-MIN_SECRET_BYTES = 32
 
 KEY_SET_LIFESPAN_S = 300
 KEY_SET_TIMEOUT_S = 3
@@ -38,8 +39,9 @@ class TokenKeys:
 
     def __init__(self, settings: Settings, *, now: Callable[[], float] = time.monotonic) -> None:
         self._secret = settings.jwt_secret
-        if self._secret and len(self._secret.encode()) < MIN_SECRET_BYTES:
-            log.warning("JWT_SECRET is short; use 32 bytes or more", bytes=len(self._secret.encode()))
+        if self._secret and is_short(self._secret):
+            log.warning(SHORT_SECRET, bytes=len(self._secret.encode()))
+            warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)  # the same at the first token
         self._public_key = read_public_key(settings.jwt_public_key) if settings.jwt_public_key else None
         self._key_set = KeySet(settings.jwt_jwks_url, now=now) if settings.jwt_jwks_url else None
 

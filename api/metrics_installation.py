@@ -61,8 +61,8 @@ class Installation:
         yield Gauge("forgeline_queue_waiting", "Jobs that wait.", totals.waiting)
         oldest = "How long the oldest waiting job has waited since its submission."
         yield Gauge("forgeline_queue_oldest_seconds", oldest, census.oldest_waiting_s if totals.waiting else 0)
-        yield Gauge("forgeline_queue_paused", "1: an operator paused the line.", int(totals.paused))
-        yield Gauge("forgeline_queue_held", "1: no image server can be reached.", int(totals.held))
+        yield Gauge("forgeline_queue_paused", "1: an operator paused the line.", int(totals.switches.paused))
+        yield Gauge("forgeline_queue_held", "1: no image server can be reached.", int(totals.switches.held))
 
     def _outbox(self) -> Iterator[Metric]:
         pending = self._store.pending_callbacks()

@@ -12,7 +12,12 @@ PIXELS: Content = {"image/png": BINARY, "image/webp": BINARY}
 PICTURE = Reply("The picture.", PIXELS, ("ETag", "Content-Disposition"))
 
 FORGOTTEN = Reply("Gone.", {}, ("Set-Cookie",))
-PAGE = Reply("A page.", {"text/html": TEXT})
+PAGE = Reply("A page.", {"text/html": TEXT}, ("ETag",))
+#: what has an ETag is also answered by the request's conditions
+CONDITIONAL = {
+    304: Reply("Not changed."),
+    412: Reply("Not the one of `If-Match`.", {"application/problem+json": answers.Problem}),
+}
 
 ROUTES = (
     Route(
@@ -107,8 +112,7 @@ ROUTES = (
         {
             200: PICTURE,
             206: Reply("The part that was asked for.", PIXELS, ("Content-Range", "ETag")),
-            304: Reply("Not changed."),
-            412: Reply("Not the one of `If-Match`.", {"application/problem+json": answers.Problem}),
+            **CONDITIONAL,
             416: Reply("There is no such part.", {"application/problem+json": answers.Problem}, ("Content-Range",)),
         },
         query=queries.ImageQuery,
@@ -117,7 +121,7 @@ ROUTES = (
         "GET",
         "/images/placeholder.svg",
         "What stands in while no image server can be reached",
-        {200: Reply("The placeholder.", {"image/svg+xml": TEXT}, ("ETag",)), 304: Reply("Not changed.")},
+        {200: Reply("The placeholder.", {"image/svg+xml": TEXT}, ("ETag",)), **CONDITIONAL},
         query=None,
         public=True,
     ),
@@ -166,10 +170,10 @@ ROUTES = (
         "GET",
         "/openapi.json",
         "This document",
-        {200: Reply("OpenAPI 3.1.", {"application/json": {"type": "object"}})},
+        {200: Reply("OpenAPI 3.1.", {"application/json": {"type": "object"}}, ("ETag",)), **CONDITIONAL},
         query=None,
         public=True,
     ),
-    Route("GET", "/docs", "This document, for people", {200: PAGE}, query=None, public=True),
-    Route("GET", "/", "The page", {200: PAGE}, query=None, public=True),
+    Route("GET", "/docs", "This document, for people", {200: PAGE, **CONDITIONAL}, query=None, public=True),
+    Route("GET", "/", "The page", {200: PAGE, **CONDITIONAL}, query=None, public=True),
 )

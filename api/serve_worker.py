@@ -51,11 +51,14 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def load_wsgi(self) -> None:
         """Make the application, start its relay, and settle the collector."""
-        from api.bodies_in_time import BodiesInTime
-        from api.context import EXTENSION as CONTEXT
-        from api.ws import EXTENSION
+        from shared.heap import growing
 
-        super().load_wsgi()
+        with growing():
+            from api.bodies_in_time import BodiesInTime
+            from api.context import EXTENSION as CONTEXT
+            from api.ws import EXTENSION
+
+            super().load_wsgi()
         app: Any = self.wsgi
         relay: Relay = app.extensions[EXTENSION]
         self.wsgi: Any = BodiesInTime(app)

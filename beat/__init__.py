@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from shared.heap import growing
+
 
 def __getattr__(name: str) -> Any:
     if name != "celery":
         raise AttributeError(name)
-    from beat.app import app  # built only when Celery asks for it
+    with growing():
+        from beat.app import app  # built only when Celery asks for it
 
     return app

@@ -69,7 +69,7 @@ def schedule(settings: Settings) -> dict[str, dict[str, object]]:
 
 
 def _build() -> Celery:
-    broker, options = queues.broker_url(str(settings.redis_url))
+    broker, options = queues.broker_url(settings.redis_url)
     built = Celery("forgeline.beat", broker=broker)
     schedule_file = Path(settings.data_dir) / "beat" / "schedule"
     built.conf.update(

@@ -8,7 +8,6 @@ No proxy, no redirect, no cookie, no second try here; the answer's body is not r
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -24,6 +23,7 @@ from urllib.parse import urlsplit
 
 import certifi
 
+from shared.domain.callbacks import signing_key
 from shared.domain.jobs import iso
 from shared.store import Callback
 
@@ -33,8 +33,6 @@ MOST_ADDRESSES = 4
 ANSWER_S = 5.0
 #: whatever a receiver does to keep us, from the connection to the end
 WHOLE_S = 8.0
-
-SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix, not the secret
 
 
 class CallFailed(Exception):
@@ -51,7 +49,7 @@ def body_of(callback: Callback) -> bytes:
 def signed_headers(webhook_id: str, timestamp: int, body: bytes, secret: str) -> dict[str, str]:
     """Return the three headers of Standard Webhooks (standardwebhooks.com) for this body."""
     content = b".".join((webhook_id.encode(), str(timestamp).encode(), body))
-    digest = hmac.new(_key(secret), content, hashlib.sha256).digest()
+    digest = hmac.new(signing_key(secret), content, hashlib.sha256).digest()
     return {
         "webhook-id": webhook_id,
         "webhook-timestamp": str(timestamp),
@@ -120,12 +118,3 @@ def _tls() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
-
-
-def _key(secret: str) -> bytes:
-    if not secret.startswith(SECRET_PREFIX):
-        return secret.encode()
-    try:
-        return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
-    except binascii.Error:
-        return secret.encode()

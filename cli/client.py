@@ -8,6 +8,8 @@ What the server refuses is raised as `Refused`, whose text is for a person. A qu
 the server restarts, is asked again for half a minute; what changes something is sent once.
 """
 
+import contextlib
+import os
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -21,6 +23,7 @@ from requests.auth import AuthBase
 from requests.exceptions import ChunkedEncodingError, ConnectionError, Timeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from shared.domain.errors import ErrorCode
 from shared.domain.jobs import TERMINAL
 from shared.setting_rules import is_loopback
 from shared.settings import ClientSettings, Settings
@@ -46,6 +49,10 @@ class Refused(ClickException):
 
 class Lost(Refused):
     """No answer came, or one that says that the server is not ready; the same question may be answered soon."""
+
+
+class NotThere(Refused):
+    """The server knows no such thing, or will not tell."""
 
 
 class Bearer(AuthBase):
@@ -91,7 +98,7 @@ class Client:
     def job(self, job_id: str, *, wait_s: int = 0) -> Json:
         """Return the job; with `wait_s`, once it changed or after that long."""
         wait = {"wait": wait_s} if wait_s else {}
-        return self._json("GET", _job_path(job_id, "status"), params=wait, timeout=TIMEOUT_S + wait_s)
+        return self._of_job("GET", job_id, "status", params=wait, timeout=TIMEOUT_S + wait_s)
 
     def changes(self, job: Json) -> Iterator[Json]:
         """Give the job as it is, then after each change, until it has ended; lost answers are asked for again."""
@@ -112,11 +119,11 @@ class Client:
 
     def cancel(self, job_id: str) -> Json:
         """Cancel the job."""
-        return self._json("DELETE", _job_path(job_id, "cancel"))
+        return self._of_job("DELETE", job_id, "cancel")
 
     def retry(self, job_id: str) -> Json:
         """Run the job again; gives the new one."""
-        return self._json("POST", _job_path(job_id, "retry"))
+        return self._of_job("POST", job_id, "retry")
 
     def status(self) -> Json:
         """Return the line, the workers and my unfinished jobs."""
@@ -134,11 +141,15 @@ class Client:
         place = _picture_path(job)
         picture = self.patiently(lambda: self._call("GET", place, timeout=TIMEOUT_S)).content
         path = Path(path)
+        there = os.path.exists(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(picture)
         except OSError as error:
-            raise _unwritable(path, error) from error
+            if not there:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            raise Refused(f"{_unwritable(path, error)}; the picture stays at {self.url}{place}") from error
         return path.resolve()
 
     def is_ready(self) -> bool:
@@ -147,6 +158,12 @@ class Client:
             return self._session.get(f"{self.url}/readyz", timeout=TIMEOUT_S).ok
         except requests.RequestException:
             return False
+
+    def _of_job(self, method: str, job_id: str, act: str, **options: Any) -> Json:
+        try:
+            return self._json(method, _job_path(job_id, act), **options)
+        except NotThere as error:
+            raise Refused(f"there is no job {job_id}, or it is not yours") from error
 
     def _json(self, method: str, path: str, **options: Any) -> Json:
         try:
@@ -173,7 +190,7 @@ class Client:
         except (requests.RequestException, ValueError) as error:
             raise Refused(f"this cannot be sent to {self.url}: {error}") from error
         if not answer.ok:
-            raise (Lost if answer.status_code in NOT_READY else Refused)(_why(answer))
+            raise _refusal(answer, self.url)
         return answer
 
 
@@ -204,12 +221,27 @@ def _job_path(job_id: str, act: str) -> str:
     return f"/image/job/{quote(job_id, safe='', errors='replace')}/{act}"
 
 
-def _why(answer: requests.Response) -> str:
+def _refusal(answer: requests.Response, url: str) -> Refused:
+    told = f"{answer.status_code} {answer.reason}"
+    problem = _problem(answer)
+    if answer.status_code in NOT_READY:
+        return Lost(_why(problem) or told)
+    if problem.get("code") == ErrorCode.NOT_FOUND:
+        return NotThere(_why(problem))
+    return Refused(_why(problem) or f"{url} does not speak as Forgeline does: {told}")
+
+
+def _problem(answer: requests.Response) -> Json:
+    """Return the problem document; an empty one, if somebody else answered: a proxy, or Forge itself."""
     try:
-        problem: Json = answer.json()
+        problem = answer.json()
     except ValueError:
-        return f"{answer.status_code} {answer.reason}"
+        return {}
+    return problem if isinstance(problem, dict) and "code" in problem else {}
+
+
+def _why(problem: Json) -> str:
     faults = [f"  {fault['field']}: {fault['message']}" for fault in problem.get("errors") or []]
     told = problem.get("title") if faults else problem.get("detail")  # the detail tells the faults, too
-    hints = [f"  {SIGN_IN}"] if answer.status_code == HTTPStatus.UNAUTHORIZED else []
-    return "\n".join([str(told or problem.get("title") or answer.reason), *faults, *hints])
+    hints = [f"  {SIGN_IN}"] if problem.get("status") == HTTPStatus.UNAUTHORIZED else []
+    return "\n".join([str(told or problem.get("title") or ""), *faults, *hints])

@@ -101,7 +101,8 @@ def follow(client: Client, job: Json) -> Json:
         terminal.live.print(f"the job goes on: forgeline watch {job['job_id']}, or forgeline cancel {job['job_id']}")
         raise SystemExit(130) from None
     if finished["status"] != "complete":
-        terminal.live.print(terminal.where(finished), style="red", markup=False)
+        if terminal.live.is_terminal:  # in the bar there may have been no room for it
+            terminal.live.print(terminal.where(finished), style="red", markup=False)
         if finished["retryable"]:
             terminal.live.print(f"it may be tried again: forgeline retry {job['job_id']}")
         raise SystemExit(1)

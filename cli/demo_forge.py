@@ -24,6 +24,9 @@ from cli.demo_machine import Machine
 from cli.demo_server import Controls, Listener, Pool
 from cli.demo_state import Pace
 from cli.demo_witness import Witness
+from cli.ports import refusal
+
+PORT = click.IntRange(0, 65_535)
 
 
 def serve(host: str, ports: tuple[int, int | None], machine: Machine, manners: Manners) -> tuple[int, int | None]:
@@ -36,8 +39,8 @@ def serve(host: str, ports: tuple[int, int | None], machine: Machine, manners: M
 
 @click.command("forge-demo")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=7861, show_default=True, help="0 takes a free one.")
-@click.option("--control-port", type=int, help="A port for the controls under /demo; without it there are none.")
+@click.option("--port", default=7861, type=PORT, show_default=True, help="0 takes a free one.")
+@click.option("--control-port", type=PORT, help="A port for the controls under /demo; without it there are none.")
 @click.option("--step-seconds", default=0.15, show_default=True, help="Seconds of one sampling step.")
 @click.option("--load-seconds", default=0.6, show_default=True, help="Seconds until a model is loaded.")
 @click.option("--job-seconds", type=float, help="Seconds of a whole generation, instead of --step-seconds.")
@@ -56,7 +59,7 @@ def serve(host: str, ports: tuple[int, int | None], machine: Machine, manners: M
     type=click.Choice(get_args(Kind)),
     metavar="KIND",
     multiple=True,
-    help="A fault that strikes every generation (cli.demo_faults lists them).",
+    help=f"A fault that strikes every generation: {', '.join(get_args(Kind))}.",
 )
 def forge_demo(
     host: str, port: int, control_port: int | None, log_file: Path | None, faults: tuple[Kind, ...], **wanted: object
@@ -69,6 +72,9 @@ def forge_demo(
     machine = Machine(pace, Witness(log_file))
     for kind in faults:
         machine.faults.add(Fault(kind=kind, times=0))
+    for wish in filter(None, (port, control_port)):
+        if why := refusal(host, wish):
+            raise click.ClickException(f"cannot listen on {host}, port {wish} ({why})")
     bound, bound_control = serve(host, (port, control_port), machine, _manners(wanted))
     click.echo(f"demo renderer: http://{host}:{bound}")
     if bound_control is not None:

@@ -4,6 +4,7 @@ Reads, and changes nothing. The exit code is 0 unless there is a fault: advice a
 """
 
 import json
+import os
 import sys
 from collections.abc import Generator
 from contextlib import closing
@@ -17,6 +18,7 @@ from cli.doctor_findings import EndOfLook, Finding, Findings, Level, exit_code, 
 from cli.doctor_forge import look_at_forge
 from cli.doctor_line import look_at_beat, look_at_line, look_at_webhooks, look_at_workers
 from cli.doctor_servers import look_at_postgres, look_at_redis
+from cli.up_folder import is_up
 from shared import redis_link
 from shared.setting_rules import without_credentials
 from shared.settings import Settings
@@ -42,6 +44,7 @@ def doctor(as_json: bool) -> None:
 def examine(settings: Settings) -> Findings:
     """Look at everything the settings name; what a part that is away would have told is left out."""
     yield from look_at_disk(settings)
+    yield from _left_behind(settings)
     missing = [part for part, name in ADDRESSES.items() if getattr(settings, name) is None]
     for part in missing:
         name = ADDRESSES[part].upper()
@@ -54,6 +57,13 @@ def examine(settings: Settings) -> Findings:
     others = dict.fromkeys(worker.forge for worker in workers if not own or worker.forge != without_credentials(own))
     for url in filter(None, [own, *others]):
         yield from look_at_forge(url, settings.forge_auth)
+
+
+def _left_behind(settings: Settings) -> Findings:
+    """Look at the addresses of an `up` that was killed: its servers died with it."""
+    if os.path.exists(settings.running_file) and not is_up(settings.data_dir):
+        text = f"was killed; {settings.running_file} still names its servers, which are gone"
+        yield fault("forgeline up", text, "start it again; until then what nobody set is taken from that file")
 
 
 def _servers(settings: Settings, store: Store) -> Generator[Finding, None, list[WorkerState]]:

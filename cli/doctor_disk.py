@@ -25,7 +25,9 @@ def look_at_disk(
     if pictures.stat().st_dev != data.stat().st_dev:
         yield _room(pictures, free(pictures))
     for folder in dict.fromkeys((data, pictures)):
-        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        if not folder.is_dir():
+            yield fault(DISK, f"{folder} is no folder", "mend DATA_DIR or IMAGE_STORE")
+        elif not os.access(folder, os.W_OK | os.X_OK):
             yield fault(DISK, f"{folder} cannot be written", "give it to the user that runs Forgeline")
     yield _store(settings.image_store)
 
@@ -55,4 +57,5 @@ def _folder(url: str) -> Path | None:
 
 
 def _existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.parents) if path.exists())
+    """Return the folder, or the nearest above it that is there and may be looked at."""
+    return next(path for path in (folder, *folder.parents) if os.path.exists(path))  # pathlib's raises PermissionError

@@ -91,4 +91,10 @@ class _Forge:
 
 
 def _short(error: Exception) -> str:
+    """Say it in the words of the system, where it is the system that says no: `Connection refused`."""
+    root: BaseException = error
+    while inner := root.__cause__ or (None if root.__suppress_context__ else root.__context__):
+        root = inner
+    if isinstance(root, OSError) and root.strerror:
+        return root.strerror
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]

@@ -28,7 +28,7 @@ def look_at_postgres(store: Store, database_url: str) -> Findings:
         began = time.monotonic()
         now = store.clock().timestamp()
     except StoreUnavailable as error:
-        cause = str(error.__cause__ or error).strip().splitlines()[0]
+        cause = str(getattr(error.__cause__, "orig", error.__cause__) or error).strip().splitlines()[0]
         yield fault(POSTGRES, f"cannot be reached: {cause}", "start it, or mend DATABASE_URL")
         raise EndOfLook from error
     took_s = time.monotonic() - began

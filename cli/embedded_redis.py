@@ -39,8 +39,8 @@ class EmbeddedRedis(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        """redis://:password@127.0.0.1:port/0."""
-        return f"redis://:{self._password()}@127.0.0.1:{self.port}/0"
+        """redis://default:password@127.0.0.1:port/0; without the user's name `redis-cli` 6.2 is refused."""
+        return f"redis://default:{self._password()}@127.0.0.1:{self.port}/0"
 
     def prepare(self) -> None:
         """Write the configuration (it holds the password, so it is not on the command line)."""

@@ -4,9 +4,12 @@ A subcommand is imported only when it is asked for, so that `forgeline --help` a
 needs none of the server's parts.
 """
 
+import errno
 import sys
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
+from typing import NoReturn
 
 import click
 
@@ -26,6 +29,9 @@ COMMANDS = {
     "migrate": ("cli.migrate", "Bring the database to the present form."),
     "forge-demo": ("cli.demo_forge", "Run the demo renderer, a stand-in for Forge."),
 }
+
+#: what a full disk, a quota that is used up and `ulimit -f` say
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Lazy(click.Group):
@@ -56,13 +62,26 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command; wrong settings are told without a traceback."""
+    """Run the command; wrong settings and a full disk are told without a traceback."""
     _print_what_can_be_printed()
     try:
         cli(prog_name="forgeline")
     except SettingsError as error:
         print(f"forgeline: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        _tell_no_room(error)
+
+
+def _tell_no_room(error: OSError) -> NoReturn:
+    """Say which file, if the system does; mostly it is the one that is printed into."""
+    file = f" {error.filename}" if error.filename else ""
+    with suppress(OSError):
+        print(f"forgeline: cannot write{file}: {error.strerror}", file=sys.stderr)
+    sys.stdout = None  # Python would try to write the rest at the end, and tell that in lines of its own
+    sys.exit(1)
 
 
 def _print_what_can_be_printed() -> None:

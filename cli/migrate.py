@@ -13,11 +13,12 @@ def migrate() -> None:
     if settings.database_url is None:
         raise click.ClickException("no database: set DATABASE_URL, or run this while `forgeline up` runs")
     try:
-        schema.migrate(settings.database_url)
+        done = schema.migrate(settings.database_url)
     except StoreUnavailable as error:
         raise click.ClickException(f"the database cannot be reached: {error}") from error
     except schema.CannotMigrate as error:
         raise click.ClickException(f"the database cannot be migrated: {error}") from error
+    click.echo(f"migrated: {', '.join(done)}" if done else "nothing to migrate")
 
 
 def must_migrate(database_url: str) -> bool:

@@ -79,7 +79,7 @@ def _with_bar(changes: Iterable[Json]) -> Json:
     job: Json = {}
     columns = (
         SpinnerColumn(finished_text="•"),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=32),
         TaskProgressColumn(),
         TimeElapsedColumn(),
@@ -98,7 +98,7 @@ def _line_by_line(changes: Iterable[Json]) -> Json:
     for job in changes:
         if where(job) != said:
             said = where(job)
-            live.print(said)
+            live.print(said, markup=False)
     return job
 
 

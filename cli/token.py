@@ -3,11 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from math import isnan
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import click
 import jwt
+from jwt.warnings import InsecureKeyLengthWarning
 
 from shared.domain.identity import MAX_NAME_CHARS, is_name
+from shared.setting_rules import SHORT_SECRET, is_short
 from shared.settings import Settings
 
 #: a hundred years
@@ -40,4 +43,8 @@ def token(user: str, name: str | None, admin: bool, days: float) -> None:
         "iss": settings.jwt_issuer,
     }
     known = {claim: value for claim, value in claims.items() if value is not None}
-    click.echo(jwt.encode(known, settings.jwt_secret, algorithm="HS256"))
+    with catch_warnings():
+        simplefilter("ignore", InsecureKeyLengthWarning)  # said below, in our words
+        click.echo(jwt.encode(known, settings.jwt_secret, algorithm="HS256"))
+    if is_short(settings.jwt_secret):
+        click.echo(SHORT_SECRET, err=True)

@@ -12,6 +12,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Coroutine
+from functools import partial
 
 import click
 
@@ -97,7 +98,7 @@ class Up:
             self._app.append(child.name)
             self._supervisor.keep(child)
         watching = asyncio.create_task(follow(self._plan.logs / f"{name}.log" for name in self._supervisor.names))
-        await api_serves(self._plan.settings.url)
+        await api_serves(self._plan.settings.url, partial(say, "up"))
         await self._supervisor.once(self._plan.question())
         line(f"ready: {self._plan.settings.url}")
         await watching
@@ -111,7 +112,7 @@ class Up:
             return
         migration = self._plan.migration()
         if await self._supervisor.once(migration) != 0:
-            raise UpError(f"the database could not be migrated: {last_words(migration.log)} ({migration.log})")
+            raise UpError(f"{last_words(migration.log).removeprefix('Error: ')} ({migration.log})")
 
     async def _unless_stopped(self, work: Coroutine[None, None, None]) -> None:
         working = asyncio.create_task(work)

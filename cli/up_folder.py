@@ -10,12 +10,17 @@ import shlex
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import quote
+
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from cli.embedded import write_secret
 from cli.ports import free_port, refusal
 
 LOCK_FILE = "up.lock"
+#: Whoever only asks whether the folder is held lets go of it at once; another `up` does not.
+PROBE_S, PROBE_LOOK_S = 0.3, 0.02
 #: What an address may hold as it is; everything else is percent-encoded.
 URL_CHARACTERS = ":/?#[]@!$&()*+,;=%-._~"
 LONGEST_LOG = 10 * 1024 * 1024
@@ -39,7 +44,7 @@ def locked(folder: Path) -> Iterator[None]:
         raise FolderUnusable(f"DATA_DIR {folder} cannot be used: {error.strerror}") from None
     with open(lock, "r+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(file)
         except BlockingIOError:
             pid = file.read().strip() or "unknown"
             raise AlreadyUp(f"another forgeline up (pid {pid}) runs on {folder}") from None
@@ -50,15 +55,25 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_up(folder: Path) -> bool:
-    """Tell whether some `up` holds the folder."""
-    if not (folder / LOCK_FILE).exists():
-        return False
-    with open(folder / LOCK_FILE) as file:
-        try:
+    """Tell whether some `up` holds the folder; none that we may not look into."""
+    try:
+        with open(folder / LOCK_FILE) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
     return False
+
+
+@retry(
+    retry=retry_if_exception_type(BlockingIOError),
+    stop=stop_after_delay(PROBE_S),
+    wait=wait_fixed(PROBE_LOOK_S),
+    reraise=True,
+)
+def _take(lock: TextIO) -> None:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def write_addresses(path: Path, addresses: Mapping[str, str]) -> None:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
@@ -81,9 +80,9 @@ def _size(log: Path) -> int:
 
 
 def _place(url: str) -> str:
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}"
+    """Return the address without its login and path; a Sentinel one may name several hosts, which urlsplit refuses."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0].rpartition('@')[2]}"
 
 
 def _demo(plan: Plan) -> str:

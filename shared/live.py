@@ -1,13 +1,13 @@
 """What is derived when a job is read: its place, its estimate, whether the line is held.
 
-Places come from the index in Redis, counted in SQL while it is away. Estimates and the
-fleet are looked at again at most every `FRESH_S`, whoever asks how often.
+Places and totals are those of now: from the index in Redis, counted in SQL while it is away.
+Estimates, the fleet and the line's switches are looked at again at most every `FRESH_S`, whoever asks how often.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.domain.fleet import CircuitState
 from shared.domain.jobs import Job, Live, Stage, Status, client_view, iso
@@ -18,6 +18,16 @@ from shared.store import Store, StoreUnavailable, WorkerState
 from shared.waiting_line import Place, WaitingLine
 
 FRESH_S = 0.5
+#: thousands of sockets that come back at once ask one question for all; nobody else notices
+COUNTED_S = 0.02
+
+
+class Switches(NamedTuple):
+    """What keeps the line from moving."""
+
+    held: bool
+    paused: bool
+    retry_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +36,16 @@ class Totals:
 
     waiting: int
     processing: int
-    held: bool
-    paused: bool
-    retry_at: datetime | None
+    switches: Switches
 
     def view(self) -> dict[str, Any]:
         """Return the `queue` object of GET /image/status and of the snapshot."""
         return {
             "waiting": self.waiting,
             "processing": self.processing,
-            "held": self.held,
-            "paused": self.paused,
-            "retry_at": iso(self.retry_at),
+            "held": self.switches.held,
+            "paused": self.switches.paused,
+            "retry_at": iso(self.switches.retry_at),
         }
 
 
@@ -51,7 +59,8 @@ class LiveViews:
         self._previews = previews
         self._line = WaitingLine(store, index, workers=self._serving, fair=fair)
         self._fleet = Fresh(lambda: store.live_workers(seen_within_s), FRESH_S)
-        self._totals = Fresh(self._read_totals, FRESH_S / 2)
+        self._processing = Fresh(store.processing_count, COUNTED_S)
+        self._switches = Fresh(self._read_switches, FRESH_S / 2)
 
     def view(self, job: Job, standing: Standing | None = None) -> dict[str, Any]:
         """Return the whole live job as clients see it; `standing` is its place in the index, if just read."""
@@ -100,8 +109,8 @@ class LiveViews:
         return all(worker.circuit == CircuitState.OPEN for worker in self.workers())
 
     def totals(self) -> Totals:
-        """Return the line's totals and switches."""
-        return self._totals.read()
+        """Return the line's totals, as jobs that are read now tell them, and its switches."""
+        return Totals(self._waiting(), self._processing.read(), self._switches.read())
 
     def places(self, members: Collection[str]) -> list[Place]:
         """Return the places of the waiting jobs that belong to any of the typed `members`, in order."""
@@ -118,16 +127,14 @@ class LiveViews:
     def forget(self) -> None:
         """Look anew at the next question: the line or the fleet just changed."""
         self._line.forget()
-        for kept in (self._totals, self._fleet):
+        for kept in (self._processing, self._switches, self._fleet):
             kept.forget()
 
-    def _read_totals(self) -> Totals:
-        waiting, processing = self._waiting(), self._store.processing_count()
+    def _read_switches(self) -> Switches:
         held = self.held()
         moments = [worker.retry_at for worker in self.workers() if worker.retry_at]
         retry_at = min(moments, default=None) if held else None
-        paused = self._store.line_state().paused
-        return Totals(waiting, processing, held, paused, retry_at)
+        return Switches(held, self._store.line_state().paused, retry_at)
 
     def _place(self, job: Job) -> tuple[int, int]:
         if job.status is not Status.QUEUED:
@@ -152,6 +159,6 @@ class LiveViews:
 
     def _serving(self) -> int:
         """Return how many workers serve the line now; 0 while it is held or paused: no estimate."""
-        if self.totals().paused:  # for how long only the operator knows
+        if self._switches.read().paused:  # for how long only the operator knows
             return 0
         return sum(worker.circuit != CircuitState.OPEN for worker in self.workers())

@@ -41,11 +41,14 @@ QUIET = (
 
 
 def configure(settings: Settings, *, process: str | None = None) -> None:
-    """Send every log line of this process to stderr in the form the settings ask for; may be called again.
+    """Send every log line of this process, Python's warnings too, to stderr in the form the settings ask for.
+
+    May be called again.
 
     `process`, when given, stands in every line.
     """
     logging.config.dictConfig(logging_config(settings, process=process))
+    logging.captureWarnings(True)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -1,10 +1,15 @@
 """What a Celery parent does before it forks, or ends: the same for both kinds of worker."""
 
 import gc
+import re
 import sys
+import warnings
 from typing import Any
 
 from celery import signals
+from celery.exceptions import CPendingDeprecationWarning
+from celery.worker.consumer.consumer import CANCEL_TASKS_BY_DEFAULT
+from celery.worker.consumer.gossip import Gossip
 from celery.worker.consumer.mingle import Mingle
 
 from shared.setting_faults import SettingsError
@@ -40,9 +45,14 @@ def _or_end(*addresses: str) -> Settings:
 
 
 def prepare() -> None:
-    """Start without waiting for other workers, and keep what is loaded shared between the parent and its children."""
-    # Mingle has every start wait a second for the clocks and revoked tasks of other workers; we use neither
-    Mingle.compatible_transports = frozenset()
+    """Listen to no other worker, and keep what is loaded shared between the parent and its children.
+
+    Celery tells at every loss of the broker what its next version will do to acknowledged late tasks; ours are not.
+    """
+    warnings.filterwarnings("ignore", re.escape(CANCEL_TASKS_BY_DEFAULT), CPendingDeprecationWarning)
+    # Mingle has every start wait a second for the clocks and revoked tasks of other workers, Gossip has each worker
+    # read every other's heartbeats, and logs a traceback when the broker is lost; we use none of it
+    Mingle.compatible_transports = Gossip.compatible_transports = frozenset()
     signals.worker_before_create_process.connect(_keep_shared)
 
 

@@ -13,6 +13,9 @@ decided by the claim. The settings answer traps of Celery on Redis that were mea
 """
 
 from typing import Any
+from urllib.parse import quote
+
+from shared.redis_link import SENTINEL_SCHEME, SentinelAddress
 
 GPU_QUEUE = "gpu"
 MAINTENANCE_QUEUE = "maintenance"
@@ -29,6 +32,9 @@ VISIBILITY_S = 900
 
 #: the clocks of two hosts may be so many seconds apart; past that `forgeline doctor` calls it a fault
 CLOCKS_APART_S = 30.0
+
+#: Nobody has a name under `.invalid` (RFC 2606).
+NO_BROKER = "redis://redis-url-is-not-set.invalid/0"
 
 TRANSPORT: dict[str, Any] = {
     "visibility_timeout": VISIBILITY_S,
@@ -81,19 +87,25 @@ def wakeups_missing(*, waiting: int, workers: int, unheard: int) -> int:
     return max(0, min(waiting, max(1, workers)) - unheard)
 
 
-def broker_url(redis_url: str) -> tuple[str, dict[str, Any]]:
-    """Return the address Celery wants and transport options, for redis, rediss and Sentinel."""
+def broker_url(redis_url: str | None) -> tuple[str, dict[str, Any]]:
+    """Return the address Celery wants and transport options, for redis, rediss and Sentinel.
+
+    Where none is set, a command that only looks (`status`, `inspect`, `flower`) complains of a name that says so.
+    """
     options = dict(TRANSPORT)
+    if redis_url is None:
+        return NO_BROKER, options
     if redis_url.startswith("rediss://") and "ssl_cert_reqs=" not in redis_url:
         # Celery's transport would encrypt, and believe any certificate
         return f"{redis_url}{'&' if '?' in redis_url else '?'}ssl_cert_reqs=required", options
-    if not redis_url.startswith("sentinel://"):
+    if not redis_url.startswith(f"{SENTINEL_SCHEME}://"):
         return redis_url, options
-    rest = redis_url.removeprefix("sentinel://")
-    credentials, _, address = rest.rpartition("@")
-    hosts, _, path = address.partition("/")
-    master, _, db = path.partition("/")
-    options["master_name"] = master
-    login = f"{credentials}@" if credentials else ""
-    nodes = ";".join(f"sentinel://{login}{host}/{db or 0}" for host in hosts.split(","))
-    return nodes, options
+    address = SentinelAddress.parse(redis_url)
+    options["master_name"] = address.master
+    login = f"{_quoted(address.username)}:{_quoted(address.password)}@" if address.password else ""
+    nodes = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.sentinels)
+    return ";".join(f"{SENTINEL_SCHEME}://{login}{node}/{address.db}" for node in nodes), options
+
+
+def _quoted(word: str | None) -> str:
+    return quote(word or "", safe="")

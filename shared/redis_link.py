@@ -39,11 +39,13 @@ class SentinelAddress:
     @classmethod
     def parse(cls, url: str) -> "SentinelAddress":
         """Read a `sentinel://` address; raises ValueError for one without a master or a host."""
-        parts = urlsplit(url)
-        credentials, _, hosts = parts.netloc.rpartition("@")
+        # by hand: newer Pythons' urlsplit knows one host, and refuses several where one is of IPv6
+        scheme, _, rest = url.partition("://")
+        places, _, path = rest.partition("/")
+        credentials, _, hosts = places.rpartition("@")
         username, _, password = credentials.partition(":")
-        master, _, db = parts.path.strip("/").partition("/")
-        if parts.scheme != SENTINEL_SCHEME or not hosts or not master:
+        master, _, db = path.strip("/").partition("/")
+        if scheme != SENTINEL_SCHEME or not hosts or not master:
             raise ValueError("not a sentinel://host:port[,host:port]/MASTER address")
         sentinels = tuple(_host_and_port(host) for host in hosts.split(",") if host)
         return cls(sentinels, master, int(db or 0), unquote(username) or None, unquote(password) or None)

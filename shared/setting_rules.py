@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from shared.domain.callbacks import names_a_host
+from shared.domain.callbacks import names_a_host, signing_key
 
 #: `120/minute`, `10 per 5 seconds`, several of them separated: what the `limits` library reads.
 RATE = re.compile(r"[1-9]\d*\s*(?:/|per)\s*\d*\s*(?:second|minute|hour|day|month|year)s?", re.IGNORECASE)
@@ -24,6 +24,9 @@ ENCODED = " (what a password has of / @ ? # [ ] is written %2F %40 %3F %23 %5B %
 #: What is longer (30 years, in seconds) or more than this is for ever, or any number: PostgreSQL's moments, Python's
 #: waits and most readers of a whole number go no further.
 FOREVER, COUNTLESS = 1e9, 2**31 - 1
+#: RFC 7518 asks HS256 for a key as long as its hash; a shorter one is used, and said to be short.
+MIN_SECRET_BYTES = 32
+SHORT_SECRET = f"JWT_SECRET is short; use {MIN_SECRET_BYTES} bytes or more"
 #: Python's own names of them, as Celery's documentation has them, are not known to redis-py.
 CERTIFICATE_CHECK = re.compile(r"ssl_cert_reqs=(?!(?:required|optional|none)(?:&|$))")
 
@@ -139,6 +142,20 @@ def callable_host(entry: str) -> str:
             f"{entry} names no host to call (host, host:port, [IPv6 address], http:// before it for plain http)"
         )
     return entry
+
+
+def is_short(secret: str) -> bool:
+    """Tell whether a JWT_SECRET is shorter than it should be."""
+    return len(secret.encode()) < MIN_SECRET_BYTES
+
+
+def webhook_secret(secret: str | None) -> str | None:
+    """A signing key: any text, or `whsec_` and base64."""
+    try:
+        signing_key(secret or "")
+    except ValueError:
+        raise refuse("after whsec_ stands no key in base64") from None
+    return secret
 
 
 def user_and_password(pair: str | None) -> str | None:

@@ -103,7 +103,7 @@ class Settings(BaseModel):
 
     api_processes: Positive = 1
     webhook_hosts: CallableHosts = ()
-    webhook_secret: Secret = None
+    webhook_secret: Annotated[Secret, AfterValidator(rules.webhook_secret)] = None
     jwt_secret: Secret = None
     jwt_public_key: Annotated[Secret, AfterValidator(rules.public_key)] = None
     jwt_jwks_url: WebUrl | None = None
@@ -176,7 +176,7 @@ class Settings(BaseModel):
         folder = info.data.get("data_dir")
         if folder is not None and url in ("", "file://DATA_DIR/images"):
             return str((folder / "images").as_uri())
-        if url and not re.match(r"file:///|s3://[^/]", url):
+        if url and not re.match(r"file:///|s3://[\w.:-]+(?:/|$)", url):
             raise refuse("neither file:///an/absolute/folder nor s3://bucket/prefix")
         return url
 

@@ -6,10 +6,13 @@ a module of this package needs no settings.
 
 from typing import Any
 
+from shared.heap import growing
+
 
 def __getattr__(name: str) -> Any:
     if name != "celery":
         raise AttributeError(name)
-    from worker.app import app  # built only when Celery asks for it
+    with growing():
+        from worker.app import app  # built only when Celery asks for it
 
     return app

@@ -38,7 +38,7 @@ class _NoMoreJobs(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
 
 
 def _build() -> Celery:
-    broker, options = queues.broker_url(str(settings.redis_url))
+    broker, options = queues.broker_url(settings.redis_url)
     built = Celery("forgeline.worker", broker=broker)
     built.conf.update(
         {

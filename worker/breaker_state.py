@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from threading import RLock
 from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
@@ -68,17 +69,20 @@ class SharedState:
         self._redis_url, self._key = redis_url, namespace
         self._client: Any = None
         self._local = Record()
+        #: an attempt and the look for the next one may tell what they met at the same moment
+        self._turn = RLock()
         self._probe: tuple[str, float] = ("", 0.0)
         self._rest_until = 0.0
 
     def record(self) -> Record:
         """Return the newest version there is, and bring both places to it."""
-        found = self._ask(lambda redis: Record.read(redis.hgetall(self._key)))
-        if found is not None and found.moved_at >= self._local.moved_at:
-            self._local = found
-        elif found is not None:
-            self._ask(self._push)
-        return self._local
+        with self._turn:
+            found = self._ask(lambda redis: Record.read(redis.hgetall(self._key)))
+            if found is not None and found.moved_at >= self._local.moved_at:
+                self._local = found
+            elif found is not None:
+                self._ask(self._push)
+            return self._local
 
     def take_probe(self, who: str, keep: timedelta) -> bool:
         """Let `who` probe if nobody else does; holding it already, it is held longer."""
@@ -102,7 +106,8 @@ class SharedState:
 
     def increment_counter(self) -> None:
         """One more failure."""
-        self._move(failures=self.record().failures + 1)
+        with self._turn:
+            self._move(failures=self.record().failures + 1)
 
     def reset_counter(self) -> None:
         """No failure in a row any more."""
@@ -111,7 +116,8 @@ class SharedState:
 
     def increment_success_counter(self) -> None:
         """One more success of a probe."""
-        self._move(successes=self.record().successes + 1)
+        with self._turn:
+            self._move(successes=self.record().successes + 1)
 
     def reset_success_counter(self) -> None:
         """No success of a probe any more."""
@@ -139,9 +145,10 @@ class SharedState:
         self._move(opened_at=moment.timestamp())
 
     def _move(self, **changes: Any) -> None:
-        before = self.record()
-        self._local = replace(before, **changes, moved_at=max(time.time(), before.moved_at + LATER_S))
-        self._ask(self._push)
+        with self._turn:
+            before = self.record()
+            self._local = replace(before, **changes, moved_at=max(time.time(), before.moved_at + LATER_S))
+            self._ask(self._push)
 
     def _push(self, redis: Any) -> bool:
         with redis.pipeline(transaction=True) as pipe:

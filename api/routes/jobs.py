@@ -87,7 +87,7 @@ def front(job_id: str) -> Response:
     require_admin()
     change = context().store.move_to_front(job_id_of(job_id))
     context().announcer.publish(change)
-    return as_json(context().live.view_of_stored(change.job))
+    return as_json(_shown(change.job, context().live.view_of_stored(change.job)))
 
 
 @jobs.get("/image/jobs")

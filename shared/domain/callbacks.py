@@ -1,4 +1,4 @@
-"""Where a `callback_url` may point: only at hosts the operator named.
+"""Where a `callback_url` may point: only at hosts the operator named; and the key that signs what is sent there.
 
     hooks.example.com            https to that host, any port
     hooks.example.com:8443       https to that host and port
@@ -9,11 +9,14 @@ No credentials in the address, no fragment. Names are compared, nothing is looke
 to a private address is checked when the webhook is sent.
 """
 
+import base64
 import ipaddress
 from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+#: how Standard Webhooks marks a secret that is base64
+SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix, not the secret
 
 
 def may_be_called(url: str, hosts: Iterable[str]) -> bool:
@@ -33,6 +36,16 @@ def names_private_address(host: str) -> bool:
         return not ipaddress.ip_address(host.strip("[]")).is_global
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def signing_key(secret: str) -> bytes:
+    """Return the key that a secret stands for; raises ValueError when there is none in it."""
+    if not secret.startswith(SECRET_PREFIX):
+        return secret.encode()
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    if not key:
+        raise ValueError("an empty key signs nothing")
+    return key
 
 
 def _split(url: str) -> SplitResult | None:

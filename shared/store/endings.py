@@ -104,12 +104,15 @@ class Endings(Claims):
 
     def move_to_front(self, job_id: str) -> Change:
         """Make a waiting job the first of the line; one that is worked is before it. Raises NotFound, JobFinished."""
-        smallest = select(func.min(jobs.c.priority)).where(jobs.c.status == Status.QUEUED)
-        waiting = (jobs.c.job_id == job_id) & (jobs.c.status == Status.QUEUED)
+        others = jobs.alias()
+        smallest = select(func.min(others.c.priority)).where(
+            others.c.status == Status.QUEUED, others.c.job_id != job_id
+        )
+        ahead = func.least(smallest.scalar_subquery(), Priority.HIGH) - 1
+        behind = (jobs.c.job_id == job_id) & (jobs.c.status == Status.QUEUED) & (jobs.c.priority > ahead)
         with self._begin() as connection:
             connection.execute(select(func.pg_advisory_xact_lock(0x46524F4E54)))
-            ahead = smallest.scalar_subquery() - 1
-            change = self._change(connection, waiting, {"priority": ahead, "queue_position": 1}, moved_line=True)
+            change = self._change(connection, behind, {"priority": ahead, "queue_position": 1}, moved_line=True)
             if change is not None:
                 return change
             row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()

@@ -27,21 +27,22 @@ class CannotMigrate(RuntimeError):
     """The database answers, but this version cannot bring it to its own schema; the text says why."""
 
 
-def migrate(database_url: str) -> None:
-    """Run every migration that `database_url` has not seen; waits for another that migrates.
+def migrate(database_url: str) -> list[str]:
+    """Run every migration that `database_url` has not seen, and return them; waits for another that migrates.
 
     Raises, with the database's own first line, StoreUnavailable when it is away, and CannotMigrate.
     """
     with _connected(database_url) as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.commit()
-        _lacking(connection)
+        lacking = _lacking(connection)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
         connection.commit()
+        return lacking
 
 
 def pending_migrations(database_url: str) -> list[str]:
