@@ -17,9 +17,10 @@ from tests import services
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
-#: the files that take longest begin, so that none of them runs on alone when two processes share the tests
+#: the files that take longest begin, so that none of them runs on alone when several processes share the tests
 LONGEST = (
     "test_fresh_clone.py",
+    "test_soak.py",
     "test_access.py",
     "test_real_stack.py",
     "test_relay_drain.py",

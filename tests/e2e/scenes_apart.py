@@ -65,7 +65,7 @@ def session_ended_with_address(studio: Studio) -> None:
 @scene
 def signing_in_again(studio: Studio) -> None:
     session_ended(studio)
-    studio.button("Sign in").click()
+    studio.page.get_by_role("alert").get_by_role("button").click()
     expect(studio.page.get_by_role("dialog")).to_be_visible()
 
 

@@ -107,6 +107,7 @@ def test_a_session_that_ends_keeps_everything_and_starts_no_storm(studio: Studio
     studio.finished(LIGHTHOUSE)
     studio.open()
     expect(studio.picture(LIGHTHOUSE)).to_be_visible()
+    studio.settled_pictures()
     studio.composer.fill(FOREST)
     trouble = studio.server.trouble
     trouble.signed_out = True

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.studio import FOREST, LIGHTHOUSE, ROBOT, Studio
+from tests.waiting import wait_for
 
 CACHE_KEY = "imgjobs:v1:local"
 
@@ -198,7 +199,7 @@ def test_a_page_goes_over_to_who_signed_in_beside_it_and_sends_nothing_as_them(s
     studio.rest()
     studio.ask(FOREST)
     expect(studio.turns).to_contain_text(FOREST)
-    assert list(studio.server.world.owners.values()) == ["anna", "bert"]
+    wait_for(lambda: list(studio.server.world.owners.values()) == ["anna", "bert"], what="the submission as bert")
     sign_in("anna")
     expect(studio.composer).to_have_value(ROBOT)
     expect(studio.turns).to_contain_text(LIGHTHOUSE)

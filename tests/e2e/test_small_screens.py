@@ -58,8 +58,8 @@ def test_a_picture_of_any_shape_can_be_loaded_again(studio: Studio, width: int, 
     studio.server.trouble.images_broken = True
     studio.finished(LIGHTHOUSE, width=width, height=height)
     studio.open()
+    again = studio.button("Load again").bounding_box()  # first: it waits until the frame has its last shape
     box = studio.page.locator(".frame").bounding_box()
-    again = studio.button("Load again").bounding_box()
     assert box and again
     assert box["x"] <= again["x"] and again["x"] + again["width"] <= box["x"] + box["width"]
     assert box["y"] <= again["y"] and again["y"] + again["height"] <= box["y"] + box["height"]

@@ -1,5 +1,7 @@
 """What stays when the page changes around it: what was typed, the reader's place, the keyboard."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from playwright.sync_api import expect
 
@@ -149,9 +151,14 @@ def test_the_middle_button_opens_a_picture_in_a_tab_of_its_own(studio: Studio) -
     job = studio.finished(LIGHTHOUSE)
     studio.open()
     studio.settled_pictures()
-    with studio.page.context.expect_page() as opened:
-        studio.picture(LIGHTHOUSE).click(button="middle")
-    opened.value.wait_for_url(f"**{job['image_url']}")
+    studio.picture(LIGHTHOUSE).click(button="middle")
+    # The browser is asked: Playwright misses the navigation of a tab that was quick (one in six, four tests at once).
+    browser = studio.page.context.new_cdp_session(studio.page)
+
+    def open_paths() -> list[str]:
+        return [urlsplit(tab["url"]).path for tab in browser.send("Target.getTargets")["targetInfos"]]
+
+    wait_for(lambda: job["image_url"] in open_paths())
     expect(studio.page.get_by_role("dialog")).to_have_count(0)
     studio.picture(LIGHTHOUSE).click()
     expect(studio.page.get_by_role("dialog")).to_be_visible()

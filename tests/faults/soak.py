@@ -207,7 +207,7 @@ def overlaps(witness: Path, since: int) -> int:
 
 def main() -> int:
     """Soak a stack of its own; returns 0 when every promise was kept."""
-    options = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    options = argparse.ArgumentParser(prog="python -m tests.faults.soak", description=__doc__)
     options.add_argument("--jobs", type=int, default=500)
     options.add_argument("--seed", type=int, default=int(time.time()))
     options.add_argument("--keep", type=Path, help="leave every log in this folder")

@@ -44,6 +44,7 @@ def test_twenty_waiting_jobs_survive_a_restart_of_redis_without_its_data(stack: 
     assert stack.order_drawn() == jobs
     assert all(stack.job(job_id).attempt == 1 for job_id in jobs)
     stack.assert_clean(jobs)
+    assert not stack.redis_client.keys("_kombu.binding.celeryev*"), "a worker listens to the heartbeats of others"
 
 
 def test_cut_connections_do_not_run_a_job_twice(stack: Stack) -> None:

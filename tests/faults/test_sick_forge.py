@@ -32,24 +32,29 @@ def test_a_held_line_and_its_end_are_told_to_every_socket(stack: Stack) -> None:
     socket = websocket.create_connection(f"ws://127.0.0.1:{stack.port}/ws", timeout=10)
     stack.forge.fault("status", status=503, times=0, where="all")
     job_id = stack.submit()
-    held = told(socket, lambda event: event["type"] == "queue" and event["held"])
+    (held,) = told(socket, lambda event: event["type"] == "queue" and event["held"])
     assert held["retry_at"] and held["waiting"] == 1
     assert (stack.view(job_id)["placeholder"], stack.view(job_id)["image_url"]) == (True, "/images/placeholder.svg")
     stack.forge.order("DELETE", "faults")
     with stack.stopwatch("10 Forge well again: the line is told to go on", within_s=RESUMES_S):
-        told(socket, lambda event: event["type"] == "queue" and not event["held"])
-        stack.wait_all([job_id])
-    done = told(socket, lambda event: event["type"] == "image_progress" and event["job"]["status"] == "complete")
+        _, done = told(
+            socket,
+            lambda event: event["type"] == "queue" and not event["held"],
+            lambda event: event["type"] == "image_progress" and event["job"]["status"] == "complete",
+        )
     assert (done["job"]["job_id"], done["job"]["placeholder"]) == (job_id, False)
     socket.close()
 
 
-def told(socket: websocket.WebSocket, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Read a socket up to the event that is wanted."""
-    while True:
+def told(socket: websocket.WebSocket, *wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Read a socket until every event that is wanted has come, in whatever order; gives the first of each."""
+    found: dict[int, dict[str, Any]] = {}
+    while len(found) < len(wanted):
         event: dict[str, Any] = json.loads(socket.recv())
-        if wanted(event):
-            return event
+        for at, is_it in enumerate(wanted):
+            if is_it(event):
+                found.setdefault(at, event)
+    return [found[at] for at in range(len(wanted))]
 
 
 def test_a_poisoned_forge_burns_no_job_and_all_keep_their_places(stack: Stack) -> None:

@@ -6,7 +6,7 @@ from worker.breaker import Circuit
 
 FORGE = "http://127.0.0.1:7861"
 LONG_S = 60.0
-SHORT_S = 0.25
+SHORT_S = 1.0
 
 
 def circuit(redis_url: str, reset_s: float = LONG_S, *, url: str = FORGE, fail_max: int = 3) -> Circuit:

@@ -87,10 +87,11 @@ def test_a_database_that_just_came_back_gives_the_living_time_to_renew(
     assert rescue_orphaned_jobs(patient) == 0
 
 
-def test_ten_rescues_at_once_count_one_death(duties: Duties, store: Store) -> None:
+def test_ten_rescues_at_once_count_one_death(make_duties: Callable[..., Duties], store: Store) -> None:
     jobs = [claimed(store, lease_s=OVER_S) for _ in range(5)]
-    with ThreadPoolExecutor(10) as pool:
-        rescued = sum(pool.map(lambda _: rescue_orphaned_jobs(duties), range(10)))
+    workers = [make_duties() for _ in range(10)]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        rescued = sum(pool.map(rescue_orphaned_jobs, workers))
     assert rescued == len(jobs)
     assert {row(store, job).deaths for job in jobs} == {1}
 

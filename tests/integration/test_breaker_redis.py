@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
@@ -13,6 +14,7 @@ from cli.ports import free_port
 from tests import services
 from tests.integration.circuits import SHORT_S, circuit, opened
 from tests.waiting import wait_for
+from worker.breaker_state import SharedState
 
 
 @pytest.mark.parametrize("lose", ["flushall", "flushdb"])
@@ -31,6 +33,13 @@ def test_keeps_its_count_when_redis_loses_its_data(redis_url: str) -> None:
     redis.Redis.from_url(redis_url).flushall()
     found.failure()
     assert found.state().state == "open"
+
+
+def test_counts_every_failure_of_threads_that_tell_theirs_at_once(redis_url: str) -> None:
+    state = SharedState(redis_url, "circuit:busy")
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        list(threads.map(lambda _: state.increment_counter(), range(100)))
+    assert state.counter == 100
 
 
 def test_works_without_redis_from_the_first_moment() -> None:

@@ -155,12 +155,13 @@ def test_everybodys_jobs_are_listed_for_admins_only(alices: World) -> None:
 
 
 def test_a_preview_is_shown_to_whom_may_fetch_it(alices: World) -> None:
-    status, cancel = f"/image/job/{alices.working.job_id}/status", f"/image/job/{alices.working.job_id}/cancel"
+    status, front, cancel = (f"/image/job/{alices.working.job_id}/{what}" for what in ("status", "front", "cancel"))
     hers = alices.ask("owner", "GET", status).get_json()["preview_url"]
     assert alices.ask("owner", "GET", hers).status_code == 200
     listed = alices.ask("admin", "GET", "/image/jobs?all=1").get_json()["jobs"]
     assert {job["preview_url"] for job in listed} == {None}
     assert alices.ask("admin", "GET", status).get_json()["preview_url"] is None
+    assert alices.ask("admin", "POST", front).get_json()["preview_url"] is None
     assert alices.ask("admin", "DELETE", cancel).get_json()["preview_url"] is None
     assert alices.ask("owner", "DELETE", cancel).get_json()["preview_url"] == hers
 

@@ -1,8 +1,11 @@
 """The embedded servers: they start anywhere, keep their data through a crash, and let nobody else in."""
 
 import os
+import shutil
 import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -107,6 +110,16 @@ def test_redis_asks_for_its_password_and_never_forgets_to_make_room(redis_here: 
     asked = redis.Redis.from_url(redis_here.url, decode_responses=True)
     assert asked.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
     assert asked.config_get("append*") | {"appendonly": "yes", "appendfsync": "everysec"} == asked.config_get("append*")
+
+
+def test_redis_cli_takes_its_address(redis_here: EmbeddedRedis) -> None:
+    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    program = shutil.which("redis-cli", path=places)
+    if program is None:
+        pytest.skip("no redis-cli here")
+    command = [program, "-u", redis_here.url, "ping"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    assert asked.stdout == "PONG\n", asked.stderr
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

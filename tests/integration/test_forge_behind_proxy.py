@@ -37,7 +37,7 @@ def test_a_proxy_without_a_forge_costs_the_job_nothing_but_its_turn(worker: Work
 
 
 def test_a_forge_that_lets_us_look_and_not_draw_is_left_alone_and_told_of(make_worker: Callable[..., Worker]) -> None:
-    worker = make_worker(BREAKER_RESET_S="0.5")
+    worker = make_worker()
     worker.demo.fault("unauthorized", times=2)
     job, behind = worker.job(), worker.job()
     worker.wake_up()
@@ -45,10 +45,12 @@ def test_a_forge_that_lets_us_look_and_not_draw_is_left_alone_and_told_of(make_w
     assert (told.problem, told.circuit) == ("unauthorized", "open")
     back = worker.row(job)
     assert (back.status, back.attempt, worker.row(behind).attempt) == (Status.QUEUED, 1, 0)
-    wait_for(worker.bench.circuit.allow, what="the time of the next try")
-    worker.wake_up()
+    worker.store.release_forge(worker.bench.claimant)
+    sooner = make_worker(BREAKER_RESET_S="2")
+    wait_for(sooner.bench.circuit.allow, what="the time of the next try")
+    sooner.wake_up()
     assert (worker.row(job).status, worker.row(job).attempt) == (Status.QUEUED, 2)
-    worker.wake_up_until_ended(behind)
+    sooner.wake_up_until_ended(behind)
     assert {worker.row(each).status for each in (job, behind)} == {Status.COMPLETE}
     (told,) = worker.store.live_workers(30)
     assert (told.problem, told.circuit) == (None, "closed")

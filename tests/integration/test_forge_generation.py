@@ -14,6 +14,7 @@ from shared.setting_rules import FOREVER
 from tests.demo_process import DemoForge
 from tests.forge_caller import LIMITS, PARAMS, Caller
 from tests.patient import canned_forge
+from tests.waiting import wait_for
 from worker.forge import ForgeClient, generate_image_via_forge
 
 
@@ -61,8 +62,14 @@ def test_sends_the_operators_settings_with_every_request(demo: DemoForge) -> Non
 
 
 def test_hears_progress_that_rises_with_previews(demo: DemoForge, caller: Caller) -> None:
-    demo.settings(step_seconds=0.06, payload="painted", load_seconds=0.3)
-    caller.generate()
+    demo.settings(step_seconds=0.06, payload="painted", load_seconds=1)
+    demo.shut_gate(0.9)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(caller.generate)
+        demo.wait_held()
+        wait_for(lambda: caller.heard and caller.heard[-1].percent >= 70, what="the look at what stands at the gate")
+        demo.open_gate()
+        running.result(timeout=20)
     percents = [progress.percent for progress in caller.heard]
     assert percents == sorted(percents)
     assert percents[0] == 0

@@ -79,6 +79,18 @@ def test_nobody_knows_when_a_waiting_picture_is_there_while_the_line_is_paused(s
     assert look(waiting).view(waiting)["eta_seconds"] is not None
 
 
+def test_the_totals_count_the_jobs_that_are_shown_beside_them(store: Store, redis_url: str, look: Look) -> None:
+    claimed(store)
+    first = stored_job(store)
+    live = look(first)
+    assert (live.totals().waiting, live.totals().processing) == (1, 1)
+    second = stored_job(store)
+    redis = redis_link.connect(redis_url)
+    LineIndex(redis).note([second])  # as another process did, which tells nobody here
+    redis.close()
+    assert (live.view(second)["queue_total"], live.totals().waiting) == (2, 2)
+
+
 def claimed(store: Store) -> Job:
     """Return a job that is being drawn."""
     stored_job(store)

@@ -47,6 +47,14 @@ def test_the_front_of_the_line_is_before_all_others(store: Store) -> None:
     assert [store.position(store.job(job.job_id)) for job in jobs] == [2, 3, 1]  # type: ignore[arg-type]
 
 
+def test_who_is_at_the_front_already_stays_as_it_is(store: Store) -> None:
+    first, second = stored_job(store), stored_job(store)
+    moved = store.move_to_front(second.job_id)
+    assert (store.move_to_front(second.job_id).job, moved.moved_line) == (moved.job, True)
+    assert store.move_to_front(first.job_id).moved_line
+    assert [store.position(store.job(job.job_id)) for job in (first, second)] == [1, 2]  # type: ignore[arg-type]
+
+
 def test_a_job_that_is_worked_is_before_the_front_of_the_line_and_stays_as_it_is(store: Store) -> None:
     stored_job(store)
     claimed = store.claim(Claimant("gpu1@host", "boot-1", "http://forge"), lease_s=30)

@@ -18,6 +18,7 @@ import redis
 
 from cli.client import Client
 from cli.ports import free_port
+from tests import services
 from tests.stack import FORGELINE, Stack, clean_environment, running_stack, still_alive
 from tests.waiting import wait_for
 
@@ -112,6 +113,23 @@ def test_a_folder_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path) -> 
     for folder in ("/proc/nowhere", str(tmp_path / "file")):
         refused = _refused(DATA_DIR=folder, PORT=str(free_port()))
         assert folder in refused and refused.count("\n") == 1
+
+
+def test_a_database_that_is_away_is_told_once(tmp_path: Path) -> None:
+    database = f"postgresql://u@127.0.0.1:{free_port()}/d"
+    refused = _refused(DATA_DIR=str(tmp_path), PORT=str(free_port()), DATABASE_URL=database)
+    assert "forgeline up: the database cannot be reached: connection to server" in refused and "Error:" not in refused
+
+
+def test_a_redis_that_is_away_is_waited_for_in_words(tmp_path: Path) -> None:
+    with services.redis_server() as redis_server:
+        redis_server.stop()
+        settings = {"DATA_DIR": str(tmp_path), "PORT": str(free_port()), "REDIS_URL": redis_server.url, **SHORT}
+        with Stack([str(FORGELINE), "up"], settings, cwd="/") as stack:
+            stack.wait_for_line("up: waiting for redis (unreachable)")
+            redis_server.start()
+            stack.wait_ready()
+    assert len([line for line in stack.lines if "waiting for" in line]) == 1
 
 
 def test_every_wrong_setting_is_named_at_once(tmp_path: Path) -> None:

@@ -34,6 +34,12 @@ def test_a_process_with_wrong_settings_names_each_and_ends(name: str, tmp_path: 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("app", ["beat", "worker"])
+def test_a_command_that_looks_nowhere_says_which_setting_is_missing(app: str, tmp_path: Path) -> None:
+    done = started([*celery(app), "status"], tmp_path)
+    assert done.returncode != 0 and "redis-url-is-not-set" in done.stderr
+
+
 @pytest.mark.parametrize("command", [("inspect", "ping", "-t", "0.1"), ("report",)])
 @pytest.mark.parametrize("app", ["beat", "worker"])
 def test_a_command_that_only_looks_makes_nothing(

@@ -1,6 +1,7 @@
 """The client keeps asking for what was lost, and sends once what changes something."""
 
 import re
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,21 @@ def test_a_picture_is_fetched_though_the_server_restarts(api: CannedApi, tmp_pat
     assert Client(api.url).download(COMPLETE, tmp_path / "a.png").exists()
 
 
+@pytest.mark.parametrize("before", [None, b"mine"], ids=["a new file", "one that was there"])
+def test_a_disk_that_is_full_keeps_no_piece_of_a_picture(api: CannedApi, tmp_path: Path, before: bytes | None) -> None:
+    path = tmp_path / "a.png"
+    if before:
+        path.write_bytes(before)
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, old[1]))
+    try:
+        with pytest.raises(Refused, match=rf"cannot be written.*stays at {api.url}/images/a_fox.png"):
+            Client(api.url).download(COMPLETE, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert path.exists() == bool(before)
+
+
 def test_patience_ends() -> None:
     client = Client(f"http://127.0.0.1:{free_port()}", patience_s=0.2)
     with pytest.raises(Lost, match="nothing answers"):
@@ -42,6 +58,20 @@ def test_a_refusal_is_no_loss(api: CannedApi) -> None:
     with pytest.raises(Refused) as refused:
         Client(api.url).wait(JOB)
     assert len(api.asked) == 1 and not isinstance(refused.value, Lost)
+
+
+@pytest.mark.parametrize("ask", [Client.job, Client.retry, Client.cancel])
+def test_a_job_that_is_not_there_is_named(api: CannedApi, ask: Callable[[Client, str], Any]) -> None:
+    title = "There is nothing here."
+    api.answers = [{"title": title, "status": 404, "detail": title, "code": "not_found"}]
+    with pytest.raises(Refused, match="there is no job 7d9f"):
+        ask(Client(api.url), "7d9f")
+
+
+def test_an_address_where_another_server_answers_is_named(api: CannedApi) -> None:
+    api.answers = [{"detail": "Not Found", "status": 404}]
+    with pytest.raises(Refused, match=f"{api.url} does not speak as Forgeline does: 404"):
+        Client(api.url).job("7d9f")
 
 
 def test_every_fault_of_a_request_is_told_once(api: CannedApi) -> None:

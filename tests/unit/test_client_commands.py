@@ -60,6 +60,20 @@ def test_a_token_names_its_user_and_ends() -> None:
     assert claims["exp"] - claims["iat"] == 86400
 
 
+def test_a_secret_that_is_short_is_told_beside_the_token() -> None:
+    code, said, told = run("token", "--user", "42", JWT_SECRET="short")
+    assert (code, said.count("."), told) == (0, 2, "JWT_SECRET is short; use 32 bytes or more\n")
+
+
+@pytest.mark.parametrize("option", ["--port", "--control-port"])
+def test_a_demo_renderer_whose_port_is_taken_says_so(option: str) -> None:
+    with canned_api() as api:
+        port = str(api.server_address[1])
+        code, said, told = run("forge-demo", "--port", "0", option, port)
+    assert (code, said) == (1, "")
+    assert told == f"Error: cannot listen on 127.0.0.1, port {port} (Address already in use)\n"
+
+
 def test_a_token_is_for_the_audience_and_by_the_issuer_of_the_settings() -> None:
     _, said, _ = run("token", "--user", "42", JWT_SECRET=SECRET, JWT_AUDIENCE="us", JWT_ISSUER="we")
     claims = jwt.decode(said.strip(), SECRET, algorithms=["HS256"], audience="us", issuer="we")
@@ -143,6 +157,14 @@ def test_a_picture_that_was_deleted_is_told_and_is_a_failure(words: tuple[str, .
         api.job = {**COMPLETE, "image_url": None, "image_expired": True}
         code, said, told = run(*words, FORGELINE_URL=api.url)
     assert (code, said) == (1, "") and "deleted" in told
+
+
+def test_the_end_of_a_job_is_told_once_and_word_for_word() -> None:
+    with canned_api() as api:
+        api.job = {**COMPLETE, "status": "error", "error": "no [bold]memory[/bold] left"}
+        code, said, told = run("watch", "7d9f", FORGELINE_URL=api.url)
+    assert (code, said) == (1, "")
+    assert told.count("error:") == told.count("error: no [bold]memory[/bold] left") == 1
 
 
 def test_a_file_that_cannot_be_written_is_told_before_anything_is_submitted(tmp_path: Path) -> None:

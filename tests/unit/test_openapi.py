@@ -52,6 +52,16 @@ def test_every_public_path_is_public_in_the_document_and_no_other(app: Flask) ->
     assert client.get("/openapi.json").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/images/placeholder.svg"])
+def test_what_has_an_etag_is_described_with_its_conditions(app: Flask, document: dict[str, Any], path: str) -> None:
+    client = app.test_client()
+    etag = client.get(path).headers["ETag"]
+    conditions: tuple[dict[str, str], ...] = ({}, {"If-None-Match": etag}, {"If-Match": '"another"'})
+    answered = [client.get(path, headers=headers).status_code for headers in conditions]
+    assert answered == [200, 304, 412]
+    assert {str(status) for status in answered} <= set(document["paths"][path]["get"]["responses"])
+
+
 def test_the_limits_shown_are_this_servers(document: dict[str, Any]) -> None:
     fields = document["components"]["schemas"]["GenerateRequest"]["properties"]
     assert (fields["prompt"]["maxLength"], fields["steps"]["maximum"]) == (123, 7)

@@ -2,6 +2,12 @@
 
 import subprocess
 import sys
+import warnings
+
+from celery.exceptions import CPendingDeprecationWarning
+from celery.worker.consumer.consumer import CANCEL_TASKS_BY_DEFAULT
+
+from shared import prefork
 
 FORKED = """
 import gc, os, psutil, sys
@@ -30,3 +36,11 @@ def copied(how: str) -> int:
 
 def test_a_childs_first_full_collection_copies_nearly_nothing() -> None:
     assert copied("told") < copied("untold") / 5
+
+
+def test_a_broker_that_was_lost_brings_no_word_on_the_next_celery() -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        prefork.prepare()
+        warnings.warn(CANCEL_TASKS_BY_DEFAULT, CPendingDeprecationWarning, stacklevel=1)
+    assert not told

@@ -43,6 +43,18 @@ def test_what_can_never_work_is_refused(name: str, value: str) -> None:
     assert {fault.name for fault in caught.value.faults} == {name}
 
 
+@pytest.mark.parametrize("rest", ["", "!!!!", "MDE", "MDEy MDEy"])
+def test_a_signing_key_that_is_none_is_refused_without_being_told(rest: str) -> None:
+    with pytest.raises(SettingsError, match="WEBHOOK_SECRET: after whsec_ stands no key") as caught:
+        Settings.from_env({"WEBHOOK_HOSTS": "a.example", "WEBHOOK_SECRET": f"whsec_{rest}"})
+    assert rest == "" or rest not in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", ["any text", "whsec_MDEyMDEy"])
+def test_a_signing_key_is_kept_as_it_was_given(secret: str) -> None:
+    assert Settings.from_env({"WEBHOOK_HOSTS": "a.example", "WEBHOOK_SECRET": secret}).webhook_secret == secret
+
+
 @pytest.mark.parametrize("name", [".env", "var/env"])
 def test_a_file_of_settings_that_is_no_text_is_told_by_its_name(name: str) -> None:
     Path(name).parent.mkdir(exist_ok=True)

@@ -168,6 +168,13 @@ def test_an_address_of_redis_may_have_every_part(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "url", ["s3://", "s3:///prefix", "s3://a[b]/prefix", "s3://a bucket", "/var/images", "file://images"]
+)
+def test_an_image_store_that_names_no_folder_and_no_bucket_is_refused(url: str) -> None:
+    assert faults(IMAGE_STORE=url) == ["IMAGE_STORE"]
+
+
+@pytest.mark.parametrize(
     "url", ["http://forge:port", "http://forge:65536", "http://a forge:7860", "http://forge?x=1", "http://forge/#top"]
 )
 def test_an_address_of_a_forge_that_cannot_be_asked_is_refused(url: str) -> None:

@@ -35,6 +35,23 @@ def test_a_command_prints_what_its_terminal_knows(tmp_path: Path, encoding: str,
     assert done.returncode == (words == ("doctor",))
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("words", [("status",), ("status", "--json"), ("--help",), ("doctor",)])
+def test_a_full_disk_below_what_is_printed_is_told_in_one_line(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with canned_api() as api, open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from cli.main import main; main()", *words],
+            env=clean_environment({"FORGELINE_URL": api.url, "DATA_DIR": str(tmp_path)}),
+            cwd=Path(__file__).resolve().parents[2],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (1, "forgeline: cannot write: No space left on device\n")
+
+
 def test_what_cannot_be_printed_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = BytesIO()
     monkeypatch.setattr(sys, "stdout", TextIOWrapper(shown, encoding="iso8859-9", write_through=True))

@@ -1,11 +1,13 @@
 """What `up` keeps in its folder survives a death in the middle of a write."""
 
+import fcntl
+import threading
 from pathlib import Path
 
 import pytest
 
 from cli.ports import free_port, refusal
-from cli.up_folder import kept_port
+from cli.up_folder import LOCK_FILE, PROBE_S, AlreadyUp, is_up, kept_port, locked
 from cli.up_plan import Plan
 from shared.settings import Settings
 
@@ -56,3 +58,27 @@ def test_a_host_without_an_address_is_told_in_words() -> None:
     why = refusal("no.such.host.invalid", 8000)
     assert why
     assert "Unknown error" not in why
+
+
+def test_a_look_whether_the_folder_is_held_refuses_no_up_that_starts_just_then(tmp_path: Path) -> None:
+    with open(tmp_path / LOCK_FILE, "w") as probe:
+        fcntl.flock(probe, fcntl.LOCK_SH)
+        looked = threading.Timer(PROBE_S / 4, lambda: fcntl.flock(probe, fcntl.LOCK_UN))
+        looked.start()
+        with locked(tmp_path):
+            assert is_up(tmp_path)
+        looked.join()
+    assert not is_up(tmp_path)
+
+
+def test_a_second_up_is_refused_and_told_the_pid_of_the_first(tmp_path: Path) -> None:
+    with open(tmp_path / LOCK_FILE, "w+") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        first.write("4711\n")
+        first.flush()
+        with pytest.raises(AlreadyUp, match="4711"), locked(tmp_path):
+            raise AssertionError("it was let in")
+
+
+def test_no_up_holds_a_folder_that_cannot_be_looked_into(tmp_path: Path) -> None:
+    assert not is_up(tmp_path / (300 * "x"))
