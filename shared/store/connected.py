@@ -67,11 +67,16 @@ class Connected:
         self._url = database_url
         self._pool_size = pool_size
         self._engines: dict[tuple[int, str], Engine] = {}
+        self._refused_at: float | None = None
 
     @property
     def engine(self) -> Engine:
         """This process's engine for transactions, made at the first use (so also after a fork)."""
         return self._engine("READ COMMITTED")
+
+    def refused_within(self, seconds: float) -> bool:
+        """Tell whether PostgreSQL took no connection of this process's in the last `seconds`."""
+        return self._refused_at is not None and monotonic() - self._refused_at < seconds
 
     def close(self) -> None:
         """Close this process's connections."""
@@ -110,13 +115,13 @@ class Connected:
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
         """Run one transaction; raise StoreUnavailable when the database is away."""
-        with _told_when_away(), self.engine.begin() as connection:
+        with self._told_when_away(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _single(self) -> Iterator[Connection]:
         """Run statements that stand alone; raise StoreUnavailable when the database is away."""
-        with _told_when_away(), self._engine("AUTOCOMMIT").connect() as connection:
+        with self._told_when_away(), self._engine("AUTOCOMMIT").connect() as connection:
             yield connection
 
     def _only_row(self, statement: str | Prepared, values: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -126,7 +131,7 @@ class Connected:
         StoreUnavailable (MaybeStored once it was sent), and psycopg2.Error for what the statement itself did wrong.
         """
         engine = self._engine("AUTOCOMMIT")
-        with _told_when_away():
+        with self._told_when_away():
             connection = engine.raw_connection()
             try:
                 cursor = connection.cursor()
@@ -144,17 +149,18 @@ class Connected:
             finally:
                 connection.close()
 
-
-@contextmanager
-def _told_when_away() -> Iterator[None]:
-    try:
-        yield
-    except (DBAPIError, *AWAY, PoolTimeout) as error:
-        if getattr(error, "connection_invalidated", False):
-            raise _away(MaybeStored) from error
-        if not isinstance(error, (*AWAY, PoolTimeout)):
-            raise
-        raise _away(StoreUnavailable) from error
+    @contextmanager
+    def _told_when_away(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, *AWAY, PoolTimeout) as error:
+            if getattr(error, "connection_invalidated", False):
+                raise _away(MaybeStored) from error
+            if not isinstance(error, (*AWAY, PoolTimeout)):
+                raise
+            if not isinstance(error, PoolTimeout):
+                self._refused_at = monotonic()
+            raise _away(StoreUnavailable) from error
 
 
 def _away(kind: type[StoreUnavailable]) -> StoreUnavailable:

@@ -22,7 +22,7 @@ from shared.store.endings import Endings
 from shared.store.leaving import cancelled
 from shared.store.tables import forge_leases, jobs
 
-#: after a restart of the database the living have so many heartbeats to renew their leases
+#: when the database comes back the living have so many heartbeats to renew their leases
 SETTLE_HEARTBEATS = 2
 
 
@@ -40,11 +40,15 @@ class Rescues(Endings):
     def rescue_orphans(self, *, max_attempts: int, heartbeat_s: float) -> list[Rescued]:
         """Put back, fail or cancel every processing job whose lease ran out, by ticket, as `rescue_decision` says.
 
-        A database that came back less than two heartbeats ago gives the living time to renew. A process may have
-        held two: one whose picture it was saving, and the next that Forge was drawing. It died of the first, if of
-        either, so the next is not to blame.
+        A database that came back less than two heartbeats ago gives the living time to renew. It may have recovered
+        for long after its start, so that whom it refused knows better than its clock.
+
+        A process may have held two: one whose picture it was saving, and the next that Forge was drawing. It died of
+        the first, if of either, so the next is not to blame.
         """
         settle_s = SETTLE_HEARTBEATS * heartbeat_s
+        if self.refused_within(settle_s):
+            return []
         boot = jobs.alias()
         beside = exists().where(
             boot.c.boot_id == jobs.c.boot_id,

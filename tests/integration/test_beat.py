@@ -1,7 +1,9 @@
 """The clock's duties on a real database and Redis: rescue, reconciliation, the guard, what is overdue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from time import monotonic
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -65,6 +67,30 @@ def test_a_worker_suspended_within_a_transaction_keeps_its_job_from_nobody(dutie
             assert not mine, "a sweep rests for longer than that between its statements"
         suspended.execute(text("SELECT 1"))
     assert row(store, job).status is Status.QUEUED
+
+
+@contextmanager
+def database_refusing(store: Store) -> Iterator[None]:
+    """Let the database take no connections: the server runs on, as it does while it recovers."""
+    name = store.engine.url.database
+    with create_engine(store.engine.url.set(database="template1"), isolation_level="AUTOCOMMIT").connect() as server:
+        server.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
+        server.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"))
+        try:
+            yield
+        finally:
+            server.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
+
+
+def test_who_was_refused_by_the_database_gives_the_living_time_to_renew(make_duties: Callable[..., Duties]) -> None:
+    duties = make_duties(HEARTBEAT_S="0.4", LEASE_S="1")
+    job = claimed(duties.store, lease_s=OVER_S)
+    with database_refusing(duties.store), pytest.raises(StoreUnavailable):
+        rescue_orphaned_jobs(duties)
+    back_at = monotonic()
+    wait_for(lambda: rescue_orphaned_jobs(duties) == 1, what="a rescue")
+    assert monotonic() - back_at > 0.7
+    assert row(duties.store, job).deaths == 1
 
 
 def test_a_living_workers_job_is_not_touched(duties: Duties, store: Store) -> None:
