@@ -64,15 +64,15 @@ class WithoutTcp:
     """A local pair knows no TCP options."""
 
     def __init__(self, sock: Any) -> None:
-        self._sock = sock
+        self._local = sock
 
     def setsockopt(self, level: int, *rest: Any) -> None:
         """Set what there is."""
         if level != socket.IPPROTO_TCP:
-            self._sock.setsockopt(level, *rest)
+            self._local.setsockopt(level, *rest)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
+        return getattr(self._local, name)
 
 
 class RelayStage:

@@ -7,9 +7,9 @@ import gevent
 
 from api.metrics_relay import EVENTS_IN, EVENTS_OUT, EVENTS_SWEPT, FANOUT
 from api.relay.messages import JobEvent, Message
+from api.relay.outbox import Outbox
 from api.relay.ports import Addressed
 from api.relay.room import Room
-from api.relay.session import Session
 from shared.domain.events import to_json
 
 #: after so many sockets the others of this process get a turn
@@ -34,7 +34,7 @@ class Dispatcher:
         event = JobEvent(body)
         EVENTS_IN.inc()
         if self._room.seen.live(event.key[1], event.stamp):
-            self.deliver(self._room.registry.audience(audience), event)
+            self.deliver(self._room.registry.audience(audience).values(), event)
         FANOUT.observe(perf_counter() - arrived)
 
     def present(self) -> Collection[str]:
@@ -50,7 +50,7 @@ class Dispatcher:
             patience -= self._until_read(audience, patience)  # a newer one may pass meanwhile: look at `seen` after it
             if self._room.seen.swept(event.key[1], event.stamp):
                 news += 1
-                self.deliver(self._room.registry.audience(audience), event)
+                self.deliver(self._room.registry.audience(audience).values(), event)
                 if not news % SWEPT_AT_ONCE:
                     gevent.sleep(0)
         EVENTS_SWEPT.inc(news)
@@ -59,17 +59,17 @@ class Dispatcher:
     def _until_read(self, audience: frozenset[str], patience: float) -> float:
         """Wait until no socket of `audience` is crowded, at most `patience` seconds; returns how long it was."""
         began = monotonic()
-        while any(session.outbox.crowded for session in self._room.registry.audience(audience)):
+        while any(outbox.crowded for outbox in self._room.registry.audience(audience).values()):
             if monotonic() - began >= patience:
                 break
             gevent.sleep(SWEPT_PAUSE_S)
         return monotonic() - began
 
-    def deliver(self, sockets: Iterable[Session], message: Message) -> None:
-        """Push one message to each of `sockets`, which must be a copy."""
+    def deliver(self, outboxes: Iterable[Outbox], message: Message) -> None:
+        """Push one message to each of `outboxes`, which must be a copy."""
         count = 0
-        for count, session in enumerate(sockets, start=1):
-            session.outbox.push(message)
+        for count, outbox in enumerate(outboxes, start=1):
+            outbox.push(message)
             if not count % YIELD_EVERY:
                 gevent.sleep(0)
         EVENTS_OUT.inc(count)

@@ -62,7 +62,7 @@ class Line:
         for audience, theirs in _by_owner(places).items():
             sockets = self._room.registry.audience(audience)
             teller.places([one for one in sockets if one not in fresh], theirs, before)
-            for one in fresh.keys() & sockets:
+            for one in fresh.keys() & sockets.keys():
                 teller.places([one], theirs, fresh[one])
         for one in self._room.registry.everyone():
             teller.state(one, fresh.get(one, before), self._told)
@@ -95,13 +95,14 @@ class _Teller:
                 {"job_id": place.job_id, "queue_position": place.queue_position, "eta_seconds": place.eta_seconds}
                 for place in moved
             ]
-            self._dispatcher.deliver(sockets, QueueMove(queue_moved(self._queue, rows, self._now)))
+            move = QueueMove(queue_moved(self._queue, rows, self._now))
+            self._dispatcher.deliver([one.outbox for one in sockets], move)
             self._done.update(sockets)
 
     def state(self, socket: Session, before: Told | None, now: Told) -> None:
         """Tell `socket` if held, paused or retry_at is not as it was told before."""
         if before is not None and before.state != now.state and socket not in self._done:
-            self._dispatcher.deliver([socket], self._bare)
+            self._dispatcher.deliver([socket.outbox], self._bare)
 
 
 def _by_owner(places: Iterable[Place]) -> dict[frozenset[str], list[Place]]:

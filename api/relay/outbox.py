@@ -49,6 +49,7 @@ class Outbox:
         "_limit",
         "_peer",
         "_rest",
+        "_send",
         "_sock",
         "_waiting",
         "stalled_at",
@@ -56,6 +57,8 @@ class Outbox:
 
     def __init__(self, sock: "socket.socket", *, limit: int, peer: Peer) -> None:
         self._sock = sock
+        #: the kernel's own: gevent's around it would only wait, which nobody may
+        self._send: Callable[[bytes], int] = sock._sock.send
         self._limit = limit
         self._peer: Peer | None = peer
         self._waiting: dict[Key, Message] | None = None
@@ -121,7 +124,7 @@ class Outbox:
 
     def _write(self, frame: bytes) -> None:
         try:
-            sent = self._sock.send(frame, 0, AT_ONCE)
+            sent = self._send(frame)
         except BlockingIOError:
             sent = 0
         except OSError:

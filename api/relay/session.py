@@ -42,7 +42,6 @@ class Session:
 
     def __init__(self, link: Link, room: Room) -> None:
         self.connection = Connection(link, buffer=room.socket_buffer, on_close=self._closing)
-        #: the connection's, one step nearer: a fan-out asks thousands of sessions for it
         self.outbox = self.connection.outbox
         self.identity = NOBODY
         self._room = room
@@ -76,7 +75,7 @@ class Session:
         self.identity = identity
         self._expire_at(identity.expires_at)
         self.connection.push(Message.of(self._hello()))
-        self.connection.outbox.hold()
+        self.outbox.hold()
         self._room.enter(self)
         self._ask()
 
@@ -104,7 +103,7 @@ class Session:
     def _closing(self) -> None:
         """Receive no events from now on, and end soon."""
         self._room.leave(self)
-        stalled = self.connection.outbox.stalled_at is not None
+        stalled = self.outbox.stalled_at is not None
         self._room.deadlines.set(self, monotonic() + (wire.STALLED_LINGER_S if stalled else wire.LINGER_S))
 
     def dispose(self) -> None:
@@ -166,12 +165,12 @@ class Session:
             self._teller = None
 
     def _wait_s(self) -> float:
-        if self.connection.outbox.stalled_at is not None:
+        if self.outbox.stalled_at is not None:
             return SNAPSHOT_EVERY_S
         return 0.0 if self._told_at is None else max(0.0, self._told_at + SNAPSHOT_EVERY_S - monotonic())
 
     def _tell_once(self) -> bool:
-        outbox = self.connection.outbox
+        outbox = self.outbox
         if outbox.stalled_at is not None:
             return False
         outbox.hold()

@@ -26,7 +26,7 @@ from tests.bench.relay_servers import KINDS, Running, running
 REPEATS = 11
 #: the crowd of a fan-out looks so often. Browsers are elsewhere; a client that is woken for every frame, on the cores
 #: of the server, makes each `send` wake it, and its reading is then what is measured. What this adds counts against us.
-LOOK_EVERY_S = 0.001
+LOOK_EVERY_S = 0.0002
 RATE_PER_S = 2000
 TARGETED_S = 5.0
 ONE_USER = "1"

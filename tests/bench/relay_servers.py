@@ -6,7 +6,8 @@
     aiohttp    one subscription, frames sent in a loop
     bare       no server at all: a loop of `send`, which is what this machine asks for
 
-All but ours stand in `tests.bench.relay_rivals`.
+All but ours stand in `tests.bench.relay_rivals`. Each has a core of its own, and the load client the others: which of
+them the system would let take turns is chance, and would be a part of what is measured.
 """
 
 import json
@@ -93,7 +94,8 @@ def running(name: str, redis_url: str) -> Iterator[Running]:
         module = ["tests.relay_main"] if name == "ours" else ["tests.bench.relay_rivals", name, str(port), redis_url]
         process = subprocess.Popen([sys.executable, "-m", *module], env=env)
         try:
-            yield Running(KINDS[name], port, wait_for(lambda: _workers(process.pid, port), what=name)[-1])
+            with _cores_apart(process.pid):
+                yield Running(KINDS[name], port, wait_for(lambda: _workers(process.pid, port), what=name)[-1])
         finally:
             process.terminate()
             try:
@@ -101,6 +103,19 @@ def running(name: str, redis_url: str) -> Iterator[Running]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@contextmanager
+def _cores_apart(pid: int) -> Iterator[None]:
+    """Give a process, and what it will start, the first core; this thread has the others until the block ends."""
+    cores = os.sched_getaffinity(0)
+    first = min(cores)
+    os.sched_setaffinity(pid, {first})
+    os.sched_setaffinity(0, cores - {first} or cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def _workers(pid: int, port: int) -> list[psutil.Process]:

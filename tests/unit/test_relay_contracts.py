@@ -110,6 +110,18 @@ def test_gevents_send_takes_a_timeout_of_nothing_and_then_never_waits() -> None:
     theirs.close()
 
 
+def test_below_a_gevent_socket_is_the_kernels_which_never_waits_and_knows_when_it_was_closed() -> None:
+    ours, theirs = socket.socketpair()
+    send = ours._sock.send
+    with gevent.Timeout(5), pytest.raises(BlockingIOError):
+        while True:
+            assert send(b"x" * 65536) <= 65536
+    ours.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        send(b"x")
+    theirs.close()
+
+
 def test_gevents_send_waits_without_a_timeout_and_may_send_a_part() -> None:
     ours, theirs = socket.socketpair()
     with gevent.Timeout(0.2, False):

@@ -20,6 +20,7 @@ from api.relay.messages import Message
 from api.relay.room import HEARTBEAT_SLOTS, Room
 from api.relay.session import HEARTBEAT_S, Session
 from shared.domain.identity import Identity
+from tests.relay_stage import WithoutTcp
 
 
 class Feed:
@@ -41,7 +42,7 @@ class Browser:
         ours, self.sock = socket.socketpair()
         self.sock.settimeout(0)
         self._protocol = Protocol(ConnectionType.CLIENT)
-        self.session = Session(Link(_WithoutTcp(ours), Protocol(ConnectionType.SERVER)), room)
+        self.session = Session(Link(WithoutTcp(ours), Protocol(ConnectionType.SERVER)), room)
         self.session.identity = Identity("42", "alice")
         room.enter(self.session)
 
@@ -57,20 +58,6 @@ class Browser:
         """Let the kernel be full."""
         while self.session.connection.outbox.stalled_at is None:
             self.session.connection.push(Message("filler", b"x" * 65536))
-
-
-class _WithoutTcp:
-    """A local pair knows no TCP options."""
-
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-
-    def setsockopt(self, level: int, *rest: Any) -> None:
-        if level != socket.IPPROTO_TCP:
-            self._sock.setsockopt(level, *rest)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Who is connected."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from api.relay.registry import Registry
 from shared.domain.identity import audience_of
@@ -10,6 +11,10 @@ from shared.domain.identity import audience_of
 class Socket:
     user_id: str
     username: str | None = None
+
+    @property
+    def outbox(self) -> Any:
+        return f"outbox of {id(self)}"
 
     @property
     def members(self) -> frozenset[str]:
@@ -27,7 +32,14 @@ def test_an_event_reaches_a_socket_by_its_id_or_its_name_but_once() -> None:
     alice = Socket("42", "alice")
     registry = registry_of(alice, Socket("7", "bob"))
     assert set(registry.audience({"id:42"})) == set(registry.audience({"name:alice"})) == {alice}
-    assert list(registry.audience({"id:42", "name:alice"})) == [alice]
+    assert registry.audience({"id:42", "name:alice"}) == {alice: alice.outbox}
+
+
+def test_a_users_sockets_are_served_in_the_order_in_which_they_came() -> None:
+    sockets = [Socket("42", "alice") for _ in range(50)]
+    registry = registry_of(*sockets)
+    registry.remove(sockets.pop(7))
+    assert list(registry.audience({"id:42", "name:alice"})) == sockets
 
 
 def test_someone_named_like_another_users_id_does_not_get_their_events() -> None:
