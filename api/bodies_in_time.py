@@ -13,6 +13,7 @@ import gevent
 from gevent import socket
 
 from api.door import MAX_BODY_BYTES
+from api.give_way import give_way
 from api.unreadable import answer_to_part
 
 BODY_WITHIN_S = 10.0
@@ -70,7 +71,7 @@ def _read(environ: Environ, size: int) -> bytes | None:
             pieces.append(piece)
             size -= len(piece)
             if size:
-                gevent.sleep(0)
+                give_way()
         return b"".join(pieces)
     return None
 

@@ -17,6 +17,8 @@ from gevent.monkey import get_original
 from gunicorn.util import write_nonblock
 from gunicorn.workers.ggevent import GeventWorker
 
+from api.give_way import give_way
+
 if TYPE_CHECKING:
     from api.relay.relay import Relay
 
@@ -97,7 +99,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
             self._busy.discard(sock)
             self._idle.add(sock)
             if req.unreader.buf.getbuffer().nbytes:  # more was asked already, so nothing else would give way here
-                gevent.sleep(0)
+                give_way()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what could not be read as problem+json; gunicorn's own answer is a page."""
@@ -121,7 +123,7 @@ def _pass_over_body(req: Any) -> None:
     """Read on to the end of a body that was refused; gunicorn would, and gives way to nobody while more of it comes."""
     with gevent.Timeout(REST_WITHIN_S, False):
         while req.body.read(REST_AT_ONCE):
-            gevent.sleep(0)
+            give_way()
         return
     raise StopIteration  # there is no next request to be found on this connection
 

@@ -5,6 +5,7 @@ from time import monotonic, perf_counter
 
 import gevent
 
+from api.give_way import give_way
 from api.metrics_relay import EVENTS_IN, EVENTS_OUT, EVENTS_SWEPT, FANOUT
 from api.relay.messages import JobEvent, Message
 from api.relay.outbox import Outbox
@@ -12,7 +13,7 @@ from api.relay.ports import Addressed
 from api.relay.room import Room
 from shared.domain.events import to_json
 
-#: after so many sockets the others of this process get a turn
+#: after so many messages, to one socket each, the others of this process get a turn
 YIELD_EVERY = 256
 #: a sweep may bring thousands of changes of one user. It goes no faster than they are read, or who reads well would be
 #: found too slow; but in all it waits no longer than this, for the others' changes wait with it
@@ -27,6 +28,8 @@ class Dispatcher:
 
     def __init__(self, room: Room) -> None:
         self._room = room
+        #: messages since the others had a turn
+        self._pushed = 0
 
     def live(self, audience: frozenset[str], body: bytes) -> None:
         """Deliver an event that came from Redis; `body` is its JSON."""
@@ -52,7 +55,7 @@ class Dispatcher:
                 news += 1
                 self.deliver(self._room.registry.audience(audience).values(), event)
                 if not news % SWEPT_AT_ONCE:
-                    gevent.sleep(0)
+                    give_way()
         EVENTS_SWEPT.inc(news)
         return news
 
@@ -65,11 +68,14 @@ class Dispatcher:
             gevent.sleep(SWEPT_PAUSE_S)
         return monotonic() - began
 
-    def deliver(self, outboxes: Iterable[Outbox], message: Message) -> None:
-        """Push one message to each of `outboxes`, which must be a copy."""
-        count = 0
-        for count, outbox in enumerate(outboxes, start=1):
+    def deliver(self, outboxes: Collection[Outbox], message: Message) -> None:
+        """Push one message to each of `outboxes`, which must be a copy; now and then the others get a turn."""
+        pushed = self._pushed
+        for outbox in outboxes:
             outbox.push(message)
-            if not count % YIELD_EVERY:
-                gevent.sleep(0)
-        EVENTS_OUT.inc(count)
+            pushed += 1
+            if pushed >= YIELD_EVERY:
+                give_way()
+                pushed = 0
+        self._pushed = pushed
+        EVENTS_OUT.inc(len(outboxes))

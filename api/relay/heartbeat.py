@@ -12,6 +12,7 @@ from time import monotonic
 import gevent
 from wsproto.frame_protocol import FrameProtocol
 
+from api.give_way import give_way
 from api.relay.clocks import RESOLUTION_S
 from api.relay.connection import TOO_SLOW
 from api.relay.dispatcher import YIELD_EVERY
@@ -65,7 +66,7 @@ class Heartbeat:
             else:
                 connection.push(ping)
             if not count % YIELD_EVERY:
-                gevent.sleep(0)
+                give_way()
 
 
 def _ping() -> Message:

@@ -58,14 +58,13 @@ class Line:
             self._room.give_back(fresh)
             raise
         before, self._told = self._told, Told.of(queue, places)
-        teller = _Teller(self._dispatcher, queue, now)
+        teller = _Teller(self._dispatcher, self._room, queue, now)
         for audience, theirs in _by_owner(places).items():
             sockets = self._room.registry.audience(audience)
             teller.places([one for one in sockets if one not in fresh], theirs, before)
             for one in fresh.keys() & sockets.keys():
                 teller.places([one], theirs, fresh[one])
-        for one in self._room.registry.everyone():
-            teller.state(one, fresh.get(one, before), self._told)
+        teller.state({one: fresh.get(one, before) for one in self._room.registry.everyone()}, self._told)
 
     def _try_once(self) -> None:
         try:
@@ -77,13 +76,16 @@ class Line:
 
 
 class _Teller:
-    """Tells the places and the state of one look, each socket once."""
+    """Tells the places and the state of one look, each socket once; others have turns meanwhile.
 
-    def __init__(self, dispatcher: Dispatcher, queue: dict[str, object], now: datetime) -> None:
+    Who was told a younger snapshot since the look is left out: the next look judges by that.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, room: Room, queue: dict[str, object], now: datetime) -> None:
         self._dispatcher = dispatcher
+        self._room = room
         self._queue = queue
         self._now = now
-        self._bare = QueueMove(queue_moved(queue, [], now))
         self._done: set[Session] = set()
 
     def places(self, sockets: Collection[Session], places: list[Place], before: Told | None) -> None:
@@ -91,18 +93,21 @@ class _Teller:
         known = before.places if before else {}
         moved = [place for place in places if known.get(place.job_id) != place.queue_position]
         if sockets and moved:
-            rows = [
-                {"job_id": place.job_id, "queue_position": place.queue_position, "eta_seconds": place.eta_seconds}
-                for place in moved
-            ]
-            move = QueueMove(queue_moved(self._queue, rows, self._now))
-            self._dispatcher.deliver([one.outbox for one in sockets], move)
             self._done.update(sockets)
+            self._tell(sockets, moved)
 
-    def state(self, socket: Session, before: Told | None, now: Told) -> None:
-        """Tell `socket` if held, paused or retry_at is not as it was told before."""
-        if before is not None and before.state != now.state and socket not in self._done:
-            self._dispatcher.deliver([socket.outbox], self._bare)
+    def state(self, before: dict[Session, Told | None], now: Told) -> None:
+        """Tell every socket if held, paused or retry_at is not as it was told `before`."""
+        late = [one for one, told in before.items() if told and told.state != now.state and one not in self._done]
+        self._tell(late, [])
+
+    def _tell(self, sockets: Iterable[Session], moved: list[Place]) -> None:
+        rows = [
+            {"job_id": place.job_id, "queue_position": place.queue_position, "eta_seconds": place.eta_seconds}
+            for place in moved
+        ]
+        untold = [one.outbox for one in sockets if not self._room.has_fresh(one)]
+        self._dispatcher.deliver(untold, QueueMove(queue_moved(self._queue, rows, self._now)))
 
 
 def _by_owner(places: Iterable[Place]) -> dict[frozenset[str], list[Place]]:

@@ -117,6 +117,10 @@ class Room:
         fresh, self._fresh = self._fresh, {}
         return fresh
 
+    def has_fresh(self, session: "Session") -> bool:
+        """Tell whether a snapshot told a socket something since the last look."""
+        return session in self._fresh
+
     def give_back(self, fresh: dict["Session", Told]) -> None:
         """Remember again what `take_fresh` returned, where no snapshot has told anything newer since."""
         here = {session: told for session, told in fresh.items() if not session.connection.closing}

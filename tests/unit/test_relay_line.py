@@ -27,11 +27,12 @@ class LineFeed(MemoryFeed):
         return {"jobs": jobs, "queue": {**TOTALS, "held": self.held}, "truncated": False}
 
     def line(self, members: Collection[str]) -> LineView:
-        if self.away:
-            self.gate.wait()
+        view = LineView({**TOTALS, "held": self.held}, [Place(ALICE.members, "a", self.position, None)])
+        away = self.away
+        self.gate.wait()
+        if away:
             raise QueueUnavailable("away")
-        places = [Place(ALICE.members, "a", self.position, None)]
-        return LineView({**TOTALS, "held": self.held}, places)
+        return view
 
 
 class LineStage(RelayStage):
@@ -89,6 +90,19 @@ def test_a_look_that_fails_does_not_forget_a_snapshot_that_was_told_meanwhile(st
     with pytest.raises(QueueUnavailable):
         looking.get()
     assert stage.look(held=False, position=3) == []
+
+
+def test_who_was_told_a_younger_snapshot_during_a_look_is_not_told_what_the_look_found(stage: LineStage) -> None:
+    stage.line_feed.gate.clear()
+    stage.line_feed.held, stage.line_feed.position = False, 5
+    looking = gevent.spawn(stage.line.once)
+    gevent.sleep(0)
+    stage.snapshot(held=True, position=3)
+    stage.line_feed.gate.set()
+    looking.get()
+    assert [event for event in stage.read() if event["type"] == "queue"] == []
+    assert stage.look(held=True, position=3) == []
+    assert stage.look(held=False, position=2) == [(False, [2])]
 
 
 def test_a_socket_that_left_during_a_look_that_failed_is_not_kept(stage: LineStage) -> None:
