@@ -2,13 +2,15 @@
 
 A child that was killed is replaced within a second, a main process by whoever supervises
 it. The newcomer ends the leases of the dead at once, so nobody waits for them to run out,
-and puts their jobs back itself before it claims: else it would take what waited behind them.
+and puts their jobs back itself before it claims: else it would take what waited behind them. So it is too when the
+database has just begun, as after a restart of the machine.
 A boot whose process lives (a second worker of the same name, an old one that still drains)
 keeps what it holds.
 """
 
 import logging
 import threading
+from collections.abc import Collection
 
 from shared.announcer import Announcer
 from shared.queues import RECONCILE_TASK, RESCUE_TASK
@@ -50,9 +52,10 @@ class Takeover:
                 self._take_over()
                 self._done = True
 
-    def rescue(self) -> None:
+    def rescue(self, dead: Collection[str] = ()) -> None:
         """Carry out what the clock would at its next round: orphaned jobs go first. Raises StoreUnavailable."""
-        for one in self._store.rescue_orphans(max_attempts=self._max_attempts, heartbeat_s=self._heartbeat_s):
+        rescued = self._store.rescue_orphans(max_attempts=self._max_attempts, heartbeat_s=self._heartbeat_s, dead=dead)
+        for one in rescued:
             log.warning("job %s: its worker died, %s", one.change.job.job_id, one.decision.outcome)
             self._announcer.publish(one.change)
 
@@ -71,6 +74,6 @@ class Takeover:
         left = self._store.expire_leases(dead) if dead else 0
         if left:
             log.warning("an earlier boot of this worker left %d job(s) behind", left)
-            self.rescue()
+            self.rescue(dead)
         self._bell.ring_maintenance(RESCUE_TASK)
         self._bell.ring_maintenance(RECONCILE_TASK)

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Connection, exists, func, literal, or_, select, union, update
+from sqlalchemy import ColumnElement, Connection, exists, false, func, literal, or_, select, union, update
 
 from shared.domain.decisions import Decision, Outcome, rescue_decision
 from shared.domain.errors import TEMPORARY, ErrorCode
@@ -37,18 +37,17 @@ class Rescued:
 class Rescues(Endings):
     """Jobs that nobody works any more."""
 
-    def rescue_orphans(self, *, max_attempts: int, heartbeat_s: float) -> list[Rescued]:
+    def rescue_orphans(self, *, max_attempts: int, heartbeat_s: float, dead: Collection[str] = ()) -> list[Rescued]:
         """Put back, fail or cancel every processing job whose lease ran out, by ticket, as `rescue_decision` says.
 
         A database that came back less than two heartbeats ago gives the living time to renew. It may have recovered
-        for long after its start, so that whom it refused knows better than its clock.
+        for long after its start, so that whom it refused knows better than its clock. Boots that are `dead` for
+        certain need none.
 
         A process may have held two: one whose picture it was saving, and the next that Forge was drawing. It died of
         the first, if of either, so the next is not to blame.
         """
-        settle_s = SETTLE_HEARTBEATS * heartbeat_s
-        if self.refused_within(settle_s):
-            return []
+        orphaned = self._orphaned(SETTLE_HEARTBEATS * heartbeat_s, dead)
         boot = jobs.alias()
         beside = exists().where(
             boot.c.boot_id == jobs.c.boot_id,
@@ -57,11 +56,11 @@ class Rescues(Endings):
             boot.c.stage == Stage.SAVING,
         )
         blameless = beside & (jobs.c.stage != Stage.SAVING)
-        gone = select(jobs.c.job_id, blameless).where(_orphaned(settle_s)).order_by(jobs.c.ticket)
+        gone = select(jobs.c.job_id, blameless).where(orphaned).order_by(jobs.c.ticket)
         with self._begin() as connection:
             found = [(str(job_id), bool(innocent)) for job_id, innocent in connection.execute(gone)]
         rescued = [
-            self._rescue(job_id, settle_s, max_attempts=max_attempts, blameless=innocent) for job_id, innocent in found
+            self._rescue(job_id, orphaned, max_attempts=max_attempts, blameless=innocent) for job_id, innocent in found
         ]
         return [one for one in rescued if one is not None]
 
@@ -106,8 +105,10 @@ class Rescues(Endings):
         with self._begin() as connection:
             return self._change(connection, still, failed(job, ErrorCode.STUCK, retryable=True))
 
-    def _rescue(self, job_id: str, settle_s: float, *, max_attempts: int, blameless: bool) -> Rescued | None:
-        mine = select(jobs).where(jobs.c.job_id == job_id, _orphaned(settle_s)).with_for_update(skip_locked=True)
+    def _rescue(
+        self, job_id: str, orphaned: ColumnElement[bool], *, max_attempts: int, blameless: bool
+    ) -> Rescued | None:
+        mine = select(jobs).where(jobs.c.job_id == job_id, orphaned).with_for_update(skip_locked=True)
         with self._begin() as connection:
             row = connection.execute(mine).one_or_none()
             if row is None:
@@ -131,10 +132,10 @@ class Rescues(Endings):
         values = failed(job, code, retryable=code in TEMPORARY, **decision.text_params)
         return self._change(connection, held_by(job), {**values, "deaths": jobs.c.deaths + decision.deaths})
 
-
-def _orphaned(settle_s: float) -> ColumnElement[bool]:
-    """SQL: a worker's lease ran out, and it had the time to renew it."""
-    now = func.clock_timestamp()
-    over = or_(jobs.c.lease_until < now, jobs.c.lease_until.is_(None))
-    settled = func.pg_postmaster_start_time() < now - literal(timedelta(seconds=settle_s))
-    return (jobs.c.status == Status.PROCESSING) & over & settled
+    def _orphaned(self, settle_s: float, dead: Collection[str]) -> ColumnElement[bool]:
+        """SQL: a worker's lease ran out, and it had the time to renew it, or is dead."""
+        now = func.clock_timestamp()
+        over = or_(jobs.c.lease_until < now, jobs.c.lease_until.is_(None))
+        back = func.pg_postmaster_start_time() < now - literal(timedelta(seconds=settle_s))
+        settled = false() if self.refused_within(settle_s) else back
+        return (jobs.c.status == Status.PROCESSING) & over & or_(settled, jobs.c.boot_id.in_(dead))

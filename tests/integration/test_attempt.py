@@ -166,6 +166,21 @@ def test_only_a_boot_that_is_dead_is_succeeded(worker: Worker, make_worker: Call
     assert [row.deaths for row in worker.store.unfinished_jobs(ALICE.user_id) if row.status is Status.QUEUED] == [1]
 
 
+def test_after_a_restart_of_the_machine_the_dead_workers_job_is_back_before_anything_is_claimed(
+    worker: Worker, make_worker: Callable[..., Worker]
+) -> None:
+    """PostgreSQL began less than two heartbeats ago: the living would still have time to renew."""
+    name, forge = worker.bench.claimant.worker, worker.bench.claimant.forge
+    first = worker.job()
+    dead = Claimant(name, this_boot().rsplit("/", 3)[0] + "/999999999/1.00/dead", forge)
+    assert worker.store.claim(dead, lease_s=30)
+    late = make_worker(HEARTBEAT_S="1000000", LEASE_S="3000000")
+    late.runner.takeover.rescue()
+    assert worker.row(first).status is Status.PROCESSING
+    late.runner.takeover.ensure()
+    assert (worker.row(first).status, worker.row(first).deaths) == (Status.QUEUED, 1)
+
+
 def test_half_a_picture_that_somebody_interrupted_between_two_polls_is_drawn_again(
     make_worker: Callable[..., Worker],
 ) -> None:
