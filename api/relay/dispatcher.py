@@ -1,6 +1,7 @@
 """One event to every socket it is for, framed once; one that was overtaken on its way is dropped once for all."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from time import monotonic, perf_counter
 
 import gevent
@@ -37,7 +38,7 @@ class Dispatcher:
         event = JobEvent(body)
         EVENTS_IN.inc()
         if self._room.seen.live(event.key[1], event.stamp):
-            self.deliver(self._room.registry.audience(audience).values(), event)
+            self._tell(audience, event)
         FANOUT.observe(perf_counter() - arrived)
 
     def present(self) -> Collection[str]:
@@ -53,7 +54,7 @@ class Dispatcher:
             patience -= self._until_read(audience, patience)  # a newer one may pass meanwhile: look at `seen` after it
             if self._room.seen.swept(event.key[1], event.stamp):
                 news += 1
-                self.deliver(self._room.registry.audience(audience).values(), event)
+                self._tell(audience, event)
                 if not news % SWEPT_AT_ONCE:
                     give_way()
         EVENTS_SWEPT.inc(news)
@@ -68,14 +69,25 @@ class Dispatcher:
             gevent.sleep(SWEPT_PAUSE_S)
         return monotonic() - began
 
-    def deliver(self, outboxes: Collection[Outbox], message: Message) -> None:
-        """Push one message to each of `outboxes`, which must be a copy; now and then the others get a turn."""
-        pushed = self._pushed
-        for outbox in outboxes:
-            outbox.push(message)
-            pushed += 1
-            if pushed >= YIELD_EVERY:
+    def deliver(
+        self, outboxes: Sequence[Outbox], message: Message, overtaken: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Push one message to each of `outboxes`, a copy; now and then the others get a turn.
+
+        What was overtaken in such a turn is pushed to nobody more: the newer is, or will be, told to all.
+        """
+        for start in range(0, len(outboxes), YIELD_EVERY):
+            some = outboxes[start : start + YIELD_EVERY]
+            for outbox in some:
+                outbox.push(message)
+            EVENTS_OUT.inc(len(some))
+            self._pushed += len(some)
+            if self._pushed >= YIELD_EVERY:
+                self._pushed = 0
                 give_way()
-                pushed = 0
-        self._pushed = pushed
-        EVENTS_OUT.inc(len(outboxes))
+                if overtaken():
+                    return
+
+    def _tell(self, audience: frozenset[str], event: JobEvent) -> None:
+        outboxes = tuple(self._room.registry.audience(audience).values())
+        self.deliver(outboxes, event, partial(self._room.seen.is_past, event.key[1], event.stamp))

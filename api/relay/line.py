@@ -7,13 +7,13 @@ last look, to a socket that had a snapshot since by that snapshot.
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import gevent
 from gevent.event import Event
 
-from api.relay.dispatcher import Dispatcher
+from api.relay.dispatcher import YIELD_EVERY, Dispatcher
 from api.relay.messages import QueueMove
 from api.relay.ports import Feed, Place
 from api.relay.room import Room, Told
@@ -88,7 +88,7 @@ class _Teller:
         self._now = now
         self._done: set[Session] = set()
 
-    def places(self, sockets: Collection[Session], places: list[Place], before: Told | None) -> None:
+    def places(self, sockets: Sequence[Session], places: list[Place], before: Told | None) -> None:
         """Tell `sockets` which of `places` are not as they were told before."""
         known = before.places if before else {}
         moved = [place for place in places if known.get(place.job_id) != place.queue_position]
@@ -101,13 +101,15 @@ class _Teller:
         late = [one for one, told in before.items() if told and told.state != now.state and one not in self._done]
         self._tell(late, [])
 
-    def _tell(self, sockets: Iterable[Session], moved: list[Place]) -> None:
+    def _tell(self, sockets: Sequence[Session], moved: list[Place]) -> None:
         rows = [
             {"job_id": place.job_id, "queue_position": place.queue_position, "eta_seconds": place.eta_seconds}
             for place in moved
         ]
-        untold = [one.outbox for one in sockets if not self._room.has_fresh(one)]
-        self._dispatcher.deliver(untold, QueueMove(queue_moved(self._queue, rows, self._now)))
+        move = QueueMove(queue_moved(self._queue, rows, self._now))
+        for start in range(0, len(sockets), YIELD_EVERY):  # who is left out is asked anew after each turn of others
+            some = sockets[start : start + YIELD_EVERY]
+            self._dispatcher.deliver([one.outbox for one in some if not self._room.has_fresh(one)], move)
 
 
 def _by_owner(places: Iterable[Place]) -> dict[frozenset[str], list[Place]]:

@@ -47,6 +47,10 @@ class Seen:
         known, dispatched = self._versions.get(job_id, (NONE, NONE))
         self._remember(job_id, max(known, stamp[:2]), dispatched)
 
+    def is_past(self, job_id: str, stamp: Stamp) -> bool:
+        """Tell whether something newer was told of a job meanwhile."""
+        return stamp[:2] < self._versions.get(job_id, (NONE, NONE))[0]
+
     def _remember(self, job_id: str, known: Version, dispatched: Version) -> None:
         self._versions[job_id] = known, dispatched
         self._versions.move_to_end(job_id)

@@ -9,8 +9,9 @@ from gevent import socket
 
 from api.give_way import give_way
 from api.relay.dispatcher import YIELD_EVERY, Dispatcher
-from api.relay.messages import Message
-from tests.relay_stage import RelayStage
+from api.relay.messages import JobEvent, Message
+from tests.relay_client import job
+from tests.relay_stage import ALICE, RelayStage
 
 
 class Waiting:
@@ -77,3 +78,35 @@ def test_thousands_of_messages_keep_nobody_from_being_served(waiting: Waiting, a
         dispatcher.deliver([outbox] * at_once, Message("queue", b""))
     stage.close()
     assert outbox.after.index(True) <= 3 * YIELD_EVERY
+
+
+class Follower:
+    """A socket of alice's that notes the versions it is sent, and does something at the first."""
+
+    members, user_id = ALICE.members, ALICE.user_id
+
+    def __init__(self, at_first: Callable[[], object] = lambda: None) -> None:
+        self.outbox: Any = self
+        self.versions: list[int] = []
+        self._at_first = at_first
+
+    def push(self, message: JobEvent) -> None:
+        """Take a message."""
+        self.versions.append(message.stamp[1])
+        if len(self.versions) == 1:
+            self._at_first()
+
+
+def test_an_event_that_is_overtaken_while_it_is_told_to_thousands_follows_the_newer_nowhere() -> None:
+    stage = RelayStage()
+    registry: Any = stage.room.registry
+    meanwhile: list[gevent.Greenlet] = []
+    followers = [Follower(lambda: meanwhile.append(gevent.spawn(stage.publish, job("a", version=2))))]
+    followers += [Follower() for _ in range(4 * YIELD_EVERY)]
+    for one in followers:
+        registry.add(one)
+    stage.publish(job("a", version=1))
+    gevent.joinall(meanwhile)
+    stage.close()
+    told = {tuple(one.versions) for one in followers}
+    assert told == {(1, 2), (2,)}
