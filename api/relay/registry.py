@@ -36,7 +36,7 @@ class Registry(Generic[S]):
     """Every authenticated, open socket of this process."""
 
     def __init__(self) -> None:
-        self._all: dict[S, Outbox] = {}
+        self._all: dict[S, None] = {}
         self._by_member: dict[str, dict[S, Outbox]] = {}
         self._by_user: dict[str, int] = {}
 
@@ -45,7 +45,7 @@ class Registry(Generic[S]):
 
     def add(self, socket: S) -> None:
         """Let `socket` receive the events of its members."""
-        self._all[socket] = socket.outbox
+        self._all[socket] = None
         self._by_user[socket.user_id] = self._by_user.get(socket.user_id, 0) + 1
         for member in socket.members:
             self._by_member.setdefault(member, {})[socket] = socket.outbox

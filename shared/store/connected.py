@@ -156,10 +156,10 @@ class Connected:
         except (DBAPIError, *AWAY, PoolTimeout) as error:
             if getattr(error, "connection_invalidated", False):
                 raise _away(MaybeStored) from error
-            if not isinstance(error, (*AWAY, PoolTimeout)):
-                raise
-            if not isinstance(error, PoolTimeout):
+            if isinstance(error, AWAY):
                 self._refused_at = monotonic()
+            elif not isinstance(error, PoolTimeout):
+                raise
             raise _away(StoreUnavailable) from error
 
 

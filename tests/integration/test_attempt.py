@@ -173,7 +173,7 @@ def test_after_a_restart_of_the_machine_the_dead_workers_job_is_back_before_anyt
     name, forge = worker.bench.claimant.worker, worker.bench.claimant.forge
     first = worker.job()
     dead = Claimant(name, this_boot().rsplit("/", 3)[0] + "/999999999/1.00/dead", forge)
-    assert worker.store.claim(dead, lease_s=30)
+    assert worker.store.claim(dead, lease_s=-1)
     late = make_worker(HEARTBEAT_S="1000000", LEASE_S="3000000")
     late.runner.takeover.rescue()
     assert worker.row(first).status is Status.PROCESSING

@@ -1,6 +1,7 @@
 """Who has much to do lets others go on, those too that wait for a socket."""
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -9,9 +10,11 @@ from gevent import socket
 
 from api.give_way import give_way
 from api.relay.dispatcher import YIELD_EVERY, Dispatcher
+from api.relay.line import Line
 from api.relay.messages import JobEvent, Message
+from api.relay.ports import LineView
 from tests.relay_client import job
-from tests.relay_stage import ALICE, RelayStage
+from tests.relay_stage import ALICE, TOTALS, RelayStage
 
 
 class Waiting:
@@ -84,15 +87,16 @@ class Follower:
     """A socket of alice's that notes the versions it is sent, and does something at the first."""
 
     members, user_id = ALICE.members, ALICE.user_id
+    connection = SimpleNamespace(closing=False)
 
     def __init__(self, at_first: Callable[[], object] = lambda: None) -> None:
         self.outbox: Any = self
         self.versions: list[int] = []
         self._at_first = at_first
 
-    def push(self, message: JobEvent) -> None:
+    def push(self, message: Message) -> None:
         """Take a message."""
-        self.versions.append(message.stamp[1])
+        self.versions.append(message.stamp[1] if isinstance(message, JobEvent) else 0)
         if len(self.versions) == 1:
             self._at_first()
 
@@ -110,3 +114,22 @@ def test_an_event_that_is_overtaken_while_it_is_told_to_thousands_follows_the_ne
     stage.close()
     told = {tuple(one.versions) for one in followers}
     assert told == {(1, 2), (2,)}
+
+
+def test_who_is_told_a_snapshot_while_thousands_are_told_a_pause_is_left_to_the_next_look() -> None:
+    stage = RelayStage()
+    room, feed = stage.room, stage.feed
+    last: Any = Follower()
+    told = {"jobs": [], "queue": {**TOTALS, "paused": False}}
+    first: Any = Follower(lambda: gevent.spawn(room.snapshot_told, last, told))
+    followers = [first, *(Follower() for _ in range(2 * YIELD_EVERY)), last]
+    line = Line(feed, stage.dispatcher, room)
+    line.once()
+    for one in followers:
+        room.registry.add(one)
+    feed.line = lambda members: LineView({**TOTALS, "paused": True}, [])  # type: ignore[method-assign]
+    line.once()
+    assert [len(one.versions) for one in followers] == [1] * (2 * YIELD_EVERY + 1) + [0]
+    line.once()
+    stage.close()
+    assert [len(one.versions) for one in followers] == [1] * (2 * YIELD_EVERY + 2)
