@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -185,10 +186,13 @@ def test_callbacks_nobody_sends_any_more_are_advice(patient: Patient) -> None:
 
 
 def test_a_clock_that_is_wrong_is_told(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now - 100)  # two machines are not at hand
-    found = wrong(list(look_at_redis(patient.redis)))
-    assert any("100.0 s ahead" in one[1] and "NTP" in one[2] for one in found), found
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() - 10_000)  # two machines are not at hand
+    (fault,) = (one for one in wrong(list(look_at_redis(patient.redis))) if "clock" in one[1])
+    told = re.search(r"(\d+\.\d) s ahead of this machine's", fault[1])
+    assert told, fault
+    assert float(told[1]) == pytest.approx(10_000, abs=600), "however long the question took"
+    assert "NTP" in fault[2]
 
 
 def test_scripts_read_the_exit_code_and_json(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
