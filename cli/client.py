@@ -5,30 +5,25 @@
     client.download(job, "lighthouse.png")
 
 What the server refuses is raised as `Refused`, whose text is for a person. A question whose answer was lost, as while
-the server restarts, is asked again for half a minute; what changes something is sent once.
+the server restarts, is asked again for half a minute, and so is a submission; a cancel and a retry are sent once.
 """
 
 import contextlib
 import os
+import secrets
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
-from click import ClickException
-from requests.auth import AuthBase
-from requests.exceptions import ChunkedEncodingError, ConnectionError, Timeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
-from shared.domain.errors import ErrorCode
+from cli.client_call import Json, Lost, NobodyThere, NotThere, Refused, call, document, session_for
 from shared.domain.jobs import TERMINAL
-from shared.setting_rules import is_loopback
 from shared.settings import ClientSettings, Settings
 
-Json = dict[str, Any]
 Answer = TypeVar("Answer")
 
 TIMEOUT_S = 10.0
@@ -36,35 +31,6 @@ TIMEOUT_S = 10.0
 PATIENCE_S, LONGEST_PAUSE_S = 30.0, 2.0
 #: One wait for a change of the job (the server allows 30); short in the line, whose moves are no change of the job.
 WAIT_S, WAIT_IN_LINE_S = 20, 2
-#: What a server, or a proxy before it, answers that is not ready again yet.
-NOT_READY = frozenset({502, 503, 504})
-SIGN_IN = (
-    "FORGELINE_TOKEN must hold a token that the server takes; where JWT_SECRET is set, `forgeline token` makes one"
-)
-
-
-class Refused(ClickException):
-    """The server said no, or was not there; the text is for a person."""
-
-
-class Lost(Refused):
-    """No answer came, or one that says that the server is not ready; the same question may be answered soon."""
-
-
-class NotThere(Refused):
-    """The server knows no such thing, or will not tell."""
-
-
-class Bearer(AuthBase):
-    """Sends the token; as `auth`, so that no .netrc takes its place."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the header."""
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 class Client:
@@ -73,9 +39,7 @@ class Client:
     def __init__(self, url: str, token: str | None = None, *, patience_s: float = PATIENCE_S) -> None:
         self.url = url
         self._patience_s = patience_s
-        self._session = requests.Session()
-        self._session.trust_env = not is_loopback(urlsplit(url).hostname or "")  # no proxy to this machine
-        self._session.auth = Bearer(token) if token else None
+        self._session = session_for(url, token)
 
     @classmethod
     def from_env(cls) -> "Client":
@@ -84,8 +48,21 @@ class Client:
         return cls(client.forgeline_url or Settings.from_env(while_up=False).url, client.forgeline_token)
 
     def submit(self, prompt: str, **request: Any) -> Json:
-        """Submit a prompt; `request` holds further fields of POST /image/generate. Gives the job."""
-        return self._json("POST", "/image/generate", json={"prompt": prompt, **request})
+        """Submit a prompt; `request` holds further fields of POST /image/generate. Gives the job.
+
+        It has a key, so it may be sent again where its answer was lost: it becomes one job.
+        """
+        key = {"Idempotency-Key": secrets.token_hex(16)}
+
+        def send() -> Json:
+            return self._json("POST", "/image/generate", json={"prompt": prompt, **request}, headers=key)
+
+        try:
+            return send()
+        except NobodyThere:
+            raise  # a wrong address is told at once
+        except Lost:
+            return self.patiently(send)
 
     def wait(self, job: Json, on_change: Callable[[Json], None] | None = None) -> Json:
         """Wait until the job has ended, whatever its end; `on_change` is told every state on the way."""
@@ -108,7 +85,7 @@ class Client:
             yield job
 
     def patiently(self, ask: Callable[[], Answer]) -> Answer:
-        """Ask, and while the answer is lost, again; raises Lost past the patience. `ask` must change nothing."""
+        """Ask, and while the answer is lost, again; raises Lost past the patience. Asking twice must do no harm."""
         asking = Retrying(
             retry=retry_if_exception_type(Lost),
             wait=wait_exponential(multiplier=0.1, max=LONGEST_PAUSE_S),
@@ -166,11 +143,7 @@ class Client:
             raise Refused(f"there is no job {job_id}, or it is not yours") from error
 
     def _json(self, method: str, path: str, **options: Any) -> Json:
-        try:
-            answer: Json = self._call(method, path, **options).json()
-        except ValueError as error:
-            raise Refused(f"{self.url} does not speak as Forgeline does") from error
-        return answer
+        return document(self._call(method, path, **options), self.url)
 
     def _changed(self, job: Json) -> Json:
         """Wait for a change; if the wait is cut off, the patience begins then, and asks how the job is now."""
@@ -183,15 +156,7 @@ class Client:
     def _call(
         self, method: str, path: str, *, timeout: float = TIMEOUT_S + WAIT_S, **options: Any
     ) -> requests.Response:
-        try:
-            answer = self._session.request(method, f"{self.url}{path}", timeout=timeout, **options)
-        except (ConnectionError, Timeout, ChunkedEncodingError) as error:
-            raise Lost(f"nothing answers at {self.url}: `make run` starts it; FORGELINE_URL names another") from error
-        except (requests.RequestException, ValueError) as error:
-            raise Refused(f"this cannot be sent to {self.url}: {error}") from error
-        if not answer.ok:
-            raise _refusal(answer, self.url)
-        return answer
+        return call(self._session, method, self.url, path, timeout=timeout, **options)
 
 
 def must_be_writable(path: Path) -> None:
@@ -219,29 +184,3 @@ def _job_path(job_id: str, act: str) -> str:
     if not job_id.strip("."):
         raise Refused(f"{job_id!r} is the id of no job")  # `.` and `..` would lead to another route
     return f"/image/job/{quote(job_id, safe='', errors='replace')}/{act}"
-
-
-def _refusal(answer: requests.Response, url: str) -> Refused:
-    told = f"{answer.status_code} {answer.reason}"
-    problem = _problem(answer)
-    if answer.status_code in NOT_READY:
-        return Lost(_why(problem) or told)
-    if problem.get("code") == ErrorCode.NOT_FOUND:
-        return NotThere(_why(problem))
-    return Refused(_why(problem) or f"{url} does not speak as Forgeline does: {told}")
-
-
-def _problem(answer: requests.Response) -> Json:
-    """Return the problem document; an empty one, if somebody else answered: a proxy, or Forge itself."""
-    try:
-        problem = answer.json()
-    except ValueError:
-        return {}
-    return problem if isinstance(problem, dict) and "code" in problem else {}
-
-
-def _why(problem: Json) -> str:
-    faults = [f"  {fault['field']}: {fault['message']}" for fault in problem.get("errors") or []]
-    told = problem.get("title") if faults else problem.get("detail")  # the detail tells the faults, too
-    hints = [f"  {SIGN_IN}"] if problem.get("status") == HTTPStatus.UNAUTHORIZED else []
-    return "\n".join([str(told or problem.get("title") or ""), *faults, *hints])

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from cli import terminal
-from cli.client import Client, Json, must_be_writable
+from cli.client import Client, must_be_writable
+from cli.client_call import Json
 
 LOOK_EVERY_S = 1.0
 #: What the name of a picture is like that has none yet.

@@ -39,6 +39,7 @@ class CannedApi(ThreadingHTTPServer):
         self.job: dict[str, Any] = COMPLETE
         self.line: dict[str, Any] = {"waiting": 1, "processing": 0, "held": False, "paused": False, "retry_at": None}
         self.asked: list[str] = []
+        self.keys: list[str | None] = []
 
     def answer_to(self, path: str) -> Any:
         """Return what is next, or else what belongs to the path."""
@@ -67,6 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.asked.append(f"{self.command} {self.path}")
+        self.server.keys.append(self.headers.get("Idempotency-Key"))
         answer = self.server.answer_to(self.path)
         if answer is LOST:
             self.close_connection = True

@@ -1,4 +1,4 @@
-"""The client keeps asking for what was lost, and sends once what changes something."""
+"""The client keeps asking for what was lost, and sends once what would happen twice."""
 
 import re
 import resource
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from cli.client import Client, Lost, Refused, must_be_writable
+from cli.client import Client, must_be_writable
+from cli.client_call import Lost, NobodyThere, Refused
 from cli.ports import free_port
 from tests.canned_api import COMPLETE, JOB, LOST, CannedApi, canned_api
 
@@ -89,8 +90,31 @@ def test_who_is_asked_to_sign_in_is_told_how(api: CannedApi) -> None:
         Client(api.url).submit("a fox")
 
 
-@pytest.mark.parametrize("change", [Client.submit, Client.retry, Client.cancel])
-def test_what_changes_something_is_sent_once(api: CannedApi, change: Callable[[Client, str], Any]) -> None:
+@pytest.mark.parametrize("trouble", [LOST, 502, 503, 504])
+def test_a_submission_whose_answer_is_lost_is_sent_again_as_the_same(api: CannedApi, trouble: Any) -> None:
+    api.answers = [trouble, LOST]
+    client = Client(api.url)
+    assert client.submit("a fox") == COMPLETE
+    assert api.asked == ["POST /image/generate"] * 3
+    client.submit("a fox")
+    *first, another = api.keys
+    assert len(set(first)) == 1 and another not in (None, *first), "each submission is one of its own"
+
+
+def test_where_nobody_listens_a_submission_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Client, "patiently", None)
+    with pytest.raises(NobodyThere, match="make run"):
+        Client(f"http://127.0.0.1:{free_port()}").submit("a fox")
+
+
+def test_a_server_without_tls_is_told_as_such(api: CannedApi) -> None:
+    with pytest.raises(Refused, match="cannot be trusted, or speaks no TLS") as refused:
+        Client(api.url.replace("http:", "https:")).submit("a fox")
+    assert not isinstance(refused.value, Lost)
+
+
+@pytest.mark.parametrize("change", [Client.retry, Client.cancel])
+def test_what_has_no_key_and_changes_something_is_sent_once(api: CannedApi, change: Callable[[Client, str], Any]) -> None:
     api.answers = [LOST]
     with pytest.raises(Lost):
         change(Client(api.url), "7d9f")
