@@ -114,7 +114,7 @@ def test_a_server_without_tls_is_told_as_such(api: CannedApi) -> None:
 
 
 @pytest.mark.parametrize("change", [Client.retry, Client.cancel])
-def test_what_has_no_key_and_changes_something_is_sent_once(api: CannedApi, change: Callable[[Client, str], Any]) -> None:
+def test_what_has_no_key_is_sent_once(api: CannedApi, change: Callable[[Client, str], Any]) -> None:
     api.answers = [LOST]
     with pytest.raises(Lost):
         change(Client(api.url), "7d9f")
