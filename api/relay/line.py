@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import gevent
-from gevent.event import Event
 
 from api.relay.dispatcher import YIELD_EVERY, Dispatcher
 from api.relay.messages import QueueMove
@@ -36,8 +35,7 @@ class Line:
         self._dispatcher = dispatcher
         self._room = room
         self._told: Told | None = None
-        #: set when the line may have moved
-        self.moved = Event()
+        self.moved = room.moved
 
     def run(self) -> None:
         """Tell for ever; a greenlet's body."""
@@ -78,7 +76,7 @@ class Line:
 class _Teller:
     """Tells the places and the state of one look, each socket once; others have turns meanwhile.
 
-    Who was told a younger snapshot since the look is left out: the next look judges by that.
+    Who was told a snapshot since the look is left out: it may be younger. The next look, soon, judges by it.
     """
 
     def __init__(self, dispatcher: Dispatcher, room: Room, queue: dict[str, object], now: datetime) -> None:
@@ -109,7 +107,10 @@ class _Teller:
         move = QueueMove(queue_moved(self._queue, rows, self._now))
         for start in range(0, len(sockets), YIELD_EVERY):  # who is left out is asked anew after each turn of others
             some = sockets[start : start + YIELD_EVERY]
-            self._dispatcher.deliver([one.outbox for one in some if not self._room.has_fresh(one)], move)
+            told = [one.outbox for one in some if not self._room.has_fresh(one)]
+            if len(told) < len(some):
+                self._room.moved.set()
+            self._dispatcher.deliver(told, move)
 
 
 def _by_owner(places: Iterable[Place]) -> dict[frozenset[str], list[Place]]:

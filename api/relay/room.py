@@ -63,6 +63,8 @@ class Room:
         self.reading = BoundedSemaphore(READERS)
         #: set when a member has come whose presence Redis does not know yet
         self.came = Event()
+        #: set when the line may have moved, or somebody was not told what a look at it found
+        self.moved = Event()
         #: counts sockets over all processes, where there are several
         self.seats: Seats | None = None
         self.seen = Seen()

@@ -6,6 +6,7 @@ from typing import Any
 import gevent
 import pytest
 
+from api.relay import line as line_module
 from api.relay.line import Line
 from api.relay.ports import LineView, Place
 from shared.domain.errors import QueueUnavailable
@@ -115,3 +116,25 @@ def test_a_socket_that_left_during_a_look_that_failed_is_not_kept(stage: LineSta
     with pytest.raises(QueueUnavailable):
         looking.get()
     assert not stage.room.take_fresh()
+
+
+def test_who_was_left_out_of_a_look_is_told_by_another_one_soon(
+    stage: LineStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "LOOK_EVERY_S", 1000)
+    monkeypatch.setattr(line_module, "PACE_S", 0.01)
+    stage.line_feed.held, stage.line_feed.position = False, 1
+    stage.line_feed.gate.clear()
+    stage.line.moved.set()
+    looking = gevent.spawn(stage.line.run)
+    gevent.sleep(0.01)
+    stage.snapshot(held=False, position=2)  # read a moment before the move
+    stage.line_feed.position = 1
+    stage.line_feed.gate.set()
+    told: list[Any] = []
+    with gevent.Timeout(5, False):
+        while not told:
+            gevent.sleep(0.01)
+            told = [event["jobs"] for event in stage.read() if event["type"] == "queue"]
+    looking.kill()
+    assert [row["queue_position"] for jobs in told for row in jobs] == [1]
