@@ -91,12 +91,6 @@ class QueueMove(Message):
         """Framed when it is written, since it may be merged before."""
         return text_frame(to_json(self.event))
 
-    @property
-    def server_time(self) -> str:
-        """The moment its places are of."""
-        moment: str = self.event["server_time"]
-        return moment
-
     def over(self, older: Message) -> Message:
         """The newer totals, with the older's places of jobs this one does not name."""
         if not isinstance(older, QueueMove):

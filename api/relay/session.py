@@ -174,7 +174,6 @@ class Session:
         if outbox.stalled_at is not None:
             return False
         outbox.hold()
-        began = iso(datetime.now(UTC)) or ""
         try:
             with SNAPSHOT_SECONDS.time(), self._room.reading:
                 view = self._room.feed.snapshot(self.identity)
@@ -191,15 +190,17 @@ class Session:
         stamps = {job["job_id"]: stamp_of(job) for job in view["jobs"]}
         self._told_at = monotonic()
         self._room.snapshot_told(self, view)
-        outbox.release(Message.of({"type": EventType.SNAPSHOT.value, **view}), partial(_is_newer, stamps, began))
+        outbox.release(Message.of({"type": EventType.SNAPSHOT.value, **view}), partial(self._is_newer, stamps))
         return True
 
-
-def _is_newer(stamps: dict[str, Stamp], began: str, held: Message) -> bool:
-    if isinstance(held, JobEvent):
-        told = stamps.get(held.key[1])
-        return told is None or held.stamp > told
-    return not isinstance(held, QueueMove) or held.server_time >= began
+    def _is_newer(self, stamps: dict[str, Stamp], held: Message) -> bool:
+        if isinstance(held, JobEvent):
+            told = stamps.get(held.key[1])
+            return told is None or held.stamp > told
+        if isinstance(held, QueueMove):  # which of the two looked later is not known: the next look, soon, tells
+            self._room.moved.set()
+            return False
+        return True
 
 
 def _parse(text: str) -> object:

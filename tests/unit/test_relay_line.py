@@ -7,8 +7,10 @@ import gevent
 import pytest
 
 from api.relay import line as line_module
+from api.relay import session as session_module
 from api.relay.line import Line
 from api.relay.ports import LineView, Place
+from api.relay.room import READERS
 from shared.domain.errors import QueueUnavailable
 from shared.domain.identity import Identity
 from tests.relay_client import job
@@ -116,6 +118,27 @@ def test_a_socket_that_left_during_a_look_that_failed_is_not_kept(stage: LineSta
     with pytest.raises(QueueUnavailable):
         looking.get()
     assert not stage.room.take_fresh()
+
+
+def test_what_a_look_found_does_not_follow_a_younger_snapshot(
+    stage: LineStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page has the state of the line from whatever came last."""
+    monkeypatch.setattr(session_module, "SNAPSHOT_EVERY_S", 0.0)
+    for _ in range(READERS):
+        stage.room.reading.acquire()  # others' snapshots are read before
+    stage.session.hear('{"type":"snapshot"}')
+    gevent.sleep(0.01)
+    assert stage.look(held=True, position=2) == []
+    stage.line_feed.held, stage.line_feed.position = False, 3
+    stage.line.once()
+    stage.line_feed.held, stage.line_feed.position = True, 4
+    for _ in range(READERS):
+        stage.room.reading.release()
+    while stage.session._teller is not None:
+        gevent.sleep(0)
+    told = [event.get("queue", event)["held"] for event in stage.read()]
+    assert [*told, *(held for held, _ in stage.look(held=True, position=4))][-1] is True
 
 
 def test_who_was_left_out_of_a_look_is_told_by_another_one_soon(
