@@ -67,16 +67,18 @@ class Connected:
         self._url = database_url
         self._pool_size = pool_size
         self._engines: dict[tuple[int, str], Engine] = {}
-        self._refused_at: float | None = None
+        #: whether PostgreSQL was away when it was asked last, and when it answered again
+        self._lost = False
+        self._back_at: float | None = None
 
     @property
     def engine(self) -> Engine:
         """This process's engine for transactions, made at the first use (so also after a fork)."""
         return self._engine("READ COMMITTED")
 
-    def refused_within(self, seconds: float) -> bool:
-        """Tell whether PostgreSQL took no connection of this process's in the last `seconds`."""
-        return self._refused_at is not None and monotonic() - self._refused_at < seconds
+    def back_within(self, seconds: float) -> bool:
+        """Tell whether PostgreSQL was away and answers this process again for less than `seconds`, or not yet."""
+        return self._lost or (self._back_at is not None and monotonic() - self._back_at < seconds)
 
     def close(self) -> None:
         """Close this process's connections."""
@@ -144,6 +146,7 @@ class Connected:
                 if connection.driver_connection is None or connection.driver_connection.closed:
                     connection.invalidate(error)
                     engine.dispose()
+                    self._lost = True
                     raise _away(MaybeStored) from error
                 raise
             finally:
@@ -155,12 +158,14 @@ class Connected:
             yield
         except (DBAPIError, *AWAY, PoolTimeout) as error:
             if getattr(error, "connection_invalidated", False):
+                self._lost = True
                 raise _away(MaybeStored) from error
-            if isinstance(error, AWAY):
-                self._refused_at = monotonic()
-            elif not isinstance(error, PoolTimeout):
+            if not isinstance(error, (*AWAY, PoolTimeout)):
                 raise
+            self._lost = self._lost or isinstance(error, AWAY)
             raise _away(StoreUnavailable) from error
+        if self._lost:
+            self._lost, self._back_at = False, monotonic()
 
 
 def _away(kind: type[StoreUnavailable]) -> StoreUnavailable:

@@ -41,8 +41,8 @@ class Rescues(Endings):
         """Put back, fail or cancel every processing job whose lease ran out, by ticket, as `rescue_decision` says.
 
         A database that came back less than two heartbeats ago gives the living time to renew. It may have recovered
-        for long after its start, so that whom it refused knows better than its clock. Boots that are `dead` for
-        certain need none.
+        for long after its start, so that whom it refused knows better than its clock: the time begins when it answers
+        again. Boots that are `dead` for certain need none.
 
         A process may have held two: one whose picture it was saving, and the next that Forge was drawing. It died of
         the first, if of either, so the next is not to blame.
@@ -137,5 +137,5 @@ class Rescues(Endings):
         now = func.clock_timestamp()
         over = or_(jobs.c.lease_until < now, jobs.c.lease_until.is_(None))
         back = func.pg_postmaster_start_time() < now - literal(timedelta(seconds=settle_s))
-        settled = false() if self.refused_within(settle_s) else back
+        settled = false() if self.back_within(settle_s) else back
         return (jobs.c.status == Status.PROCESSING) & over & or_(settled, jobs.c.boot_id.in_(dead))

@@ -1,5 +1,6 @@
 """The clock's duties on a real database and Redis: rescue, reconciliation, the guard, what is overdue."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from shared import redis_link
 from shared.domain.jobs import Job, Stage, Status
 from shared.queues import GPU_QUEUE
 from shared.store import Claimant, Store, StoreUnavailable
-from shared.store.connected import driver_url
+from shared.store.connected import MaybeStored, driver_url
 from tests.builders import ADMIN, stored_job
 from tests.waiting import wait_for
 
@@ -91,6 +92,23 @@ def test_who_was_refused_by_the_database_gives_the_living_time_to_renew(make_dut
     wait_for(lambda: rescue_orphaned_jobs(duties) == 1, what="a rescue")
     assert monotonic() - refused_after >= 2 * 0.4
     assert row(duties.store, job).deaths == 1
+
+
+@pytest.mark.parametrize("connected", [False, True], ids=["refused", "its connection lost"])
+def test_the_living_have_time_to_renew_from_the_moment_the_database_is_back(
+    make_duties: Callable[..., Duties], connected: bool
+) -> None:
+    """The last look before may be longer ago than that, as with a RESCUE_EVERY_S of more than two heartbeats."""
+    duties = make_duties(HEARTBEAT_S="0.1", LEASE_S="1")
+    if connected:
+        assert rescue_orphaned_jobs(duties) == 0
+    claimed(duties.store, lease_s=OVER_S)
+    with database_refusing(duties.store):
+        with pytest.raises(MaybeStored if connected else StoreUnavailable):
+            rescue_orphaned_jobs(duties)
+        time.sleep(0.3)
+    assert rescue_orphaned_jobs(duties) == 0
+    wait_for(lambda: rescue_orphaned_jobs(duties) == 1, what="a rescue")
 
 
 def test_a_living_workers_job_is_not_touched(duties: Duties, store: Store) -> None:
