@@ -162,7 +162,7 @@ class Connected:
                 raise _away(MaybeStored) from error
             if not isinstance(error, (*AWAY, PoolTimeout)):
                 raise
-            self._lost = self._lost or isinstance(error, AWAY)
+            self._lost |= isinstance(error, AWAY) and not _is_answer(error)
             raise _away(StoreUnavailable) from error
         if self._lost:
             self._lost, self._back_at = False, monotonic()
@@ -170,6 +170,11 @@ class Connected:
 
 def _away(kind: type[StoreUnavailable]) -> StoreUnavailable:
     return kind("PostgreSQL cannot be reached", retry_after_s=2)
+
+
+def _is_answer(error: Exception) -> bool:
+    """Tell whether PostgreSQL itself said no to a statement, as to one that took too long: then it is there."""
+    return getattr(getattr(error, "orig", error), "pgcode", None) is not None
 
 
 def _ask_the_rested(engine: Engine) -> None:

@@ -111,6 +111,14 @@ def test_the_living_have_time_to_renew_from_the_moment_the_database_is_back(
     wait_for(lambda: rescue_orphaned_jobs(duties) == 1, what="a rescue")
 
 
+def test_a_statement_that_took_too_long_puts_no_rescue_off(duties: Duties, store: Store) -> None:
+    claimed(store, lease_s=OVER_S)
+    with pytest.raises(StoreUnavailable), duties.store._begin() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = '10ms'"))
+        connection.execute(text("SELECT pg_sleep(9)"))
+    assert rescue_orphaned_jobs(duties) == 1
+
+
 def test_a_living_workers_job_is_not_touched(duties: Duties, store: Store) -> None:
     job = claimed(store)
     assert rescue_orphaned_jobs(duties) == 0
