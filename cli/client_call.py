@@ -1,13 +1,14 @@
 """One call of the API by the client: the answer, or a refusal in words for a person."""
 
 from http import HTTPStatus
+from ssl import SSLEOFError
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from click import ClickException
 from requests.auth import AuthBase
-from requests.exceptions import ChunkedEncodingError, ConnectionError, ConnectTimeout, SSLError, Timeout
+from requests.exceptions import ChunkedEncodingError, ConnectionError, ConnectTimeout, ProxyError, SSLError, Timeout
 from urllib3.exceptions import NewConnectionError
 
 from shared.domain.errors import ErrorCode
@@ -62,9 +63,9 @@ def call(session: requests.Session, method: str, url: str, path: str, **options:
     """Call `path` of the server at `url`; raises Refused, Lost where the same may be answered soon."""
     try:
         answer = session.request(method, f"{url}{path}", **options)
-    except SSLError as error:
-        raise Refused(f"{url} cannot be trusted, or speaks no TLS: {error}") from error
     except (ConnectionError, Timeout, ChunkedEncodingError) as error:
+        if isinstance(error, SSLError) and not _hung_up(error):
+            raise Refused(f"{url} cannot be trusted, or speaks no TLS: {error}") from error
         kind = NobodyThere if _was_never_sent(error) else Lost
         raise kind(f"nothing answers at {url}: `make run` starts it; FORGELINE_URL names another") from error
     except (requests.RequestException, ValueError) as error:
@@ -84,9 +85,20 @@ def document(answer: requests.Response, url: str) -> Json:
 
 
 def _was_never_sent(error: requests.RequestException) -> bool:
-    """Tell whether no connection was made; urllib3 wraps the reason, requests the wrapper."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return isinstance(error, ConnectTimeout) or isinstance(reason, NewConnectionError)
+    """Tell whether no connection was made."""
+    return isinstance(error, (ConnectTimeout, ProxyError)) or isinstance(_reason(error), NewConnectionError)
+
+
+def _hung_up(error: SSLError) -> bool:
+    """Tell whether the other end closed amid the handshake, as who stands before a server that restarts does."""
+    causes: tuple[object, ...] = getattr(_reason(error), "args", ())
+    return bool(causes) and isinstance(causes[0], SSLEOFError)
+
+
+def _reason(error: requests.RequestException) -> object:
+    """Return why it failed; urllib3 wraps the reason, requests the wrapper."""
+    wrapped = error.args[0] if error.args else None
+    return getattr(wrapped, "reason", wrapped)
 
 
 def _refusal(answer: requests.Response, url: str) -> Refused:
