@@ -29,22 +29,22 @@ class StoreFeed:
 
     def snapshot(self, identity: Identity) -> dict[str, Any]:
         """Return my unfinished jobs and those that ended a moment ago, at most 200."""
-        jobs = self._store.unfinished_jobs(identity.user_id, MOST_JOBS + 1)
-        jobs += self._store.finished_since(identity.user_id, RECENT_S, MOST_JOBS + 1)
+        unfinished = self._store.unfinished_jobs(identity.user_id, MOST_JOBS + 1)
+        finished = self._store.finished_since(identity.user_id, RECENT_S, MOST_JOBS + 1)
+        jobs = list({job.job_id: job for job in (*unfinished, *finished)}.values())  # what ended meanwhile is in both
+        viewed, totals = self._live.views_and_totals(jobs[:MOST_JOBS])
         return {
-            "jobs": [self._live.view(job) for job in jobs[:MOST_JOBS]],
-            "queue": self._live.totals().view(),
+            "jobs": [view for _, view in viewed],
+            "queue": totals.view(),
             "truncated": len(jobs) > MOST_JOBS,
         }
 
     def line(self, members: Collection[str]) -> LineView:
         """Return the totals and the places of the jobs of these typed members, looked at now."""
         self._live.forget()
-        places = [
-            Place(place.audience, place.job_id, place.queue_position, place.eta_seconds)
-            for place in self._live.places(members)
-        ]
-        return LineView(self._live.totals().view(), places)
+        places, totals = self._live.places(members)
+        told = [Place(place.audience, place.job_id, place.queue_position, place.eta_seconds) for place in places]
+        return LineView(totals.view(), told)
 
     def changes_since(self, seq: int, present: Callable[[], Collection[str]]) -> tuple[int, Iterator[Addressed]]:
         """Return the newest number and an event for each job that changed after `seq`, or committed late before it.
@@ -64,8 +64,9 @@ class StoreFeed:
     ) -> Iterator[Addressed]:
         for start in range(0, len(job_ids), READ_AT_ONCE):
             members = present()
-            for job in self._store.jobs_of(members, job_ids[start : start + READ_AT_ONCE]) if members else ():
-                yield job.audience, events.image_progress(self._live.view(job))
+            theirs = self._store.jobs_of(members, job_ids[start : start + READ_AT_ONCE]) if members else []
+            for job, view in self._live.views(theirs) if theirs else ():
+                yield job.audience, events.image_progress(view)
         self._seen = seen
 
     def latest_seq(self) -> int:

@@ -63,6 +63,7 @@ return redis.call('ZADD', KEYS[1], ARGV[4], ARGV[1])
 #: no note is late by more
 _NOTED_FOR_S = 3600
 _AT_ONCE = 500
+_READ_AT_ONCE = 1000
 _FIRST_RETRY_S = 2
 
 
@@ -75,6 +76,13 @@ class Standing(NamedTuple):
     """A place in the line, from 1, and how many wait."""
 
     position: int
+    total: int
+
+
+class Places(NamedTuple):
+    """Where some jobs stand, from 1, those that wait alone, and how many wait in all; of one moment."""
+
+    positions: dict[str, int]
     total: int
 
 
@@ -174,16 +182,21 @@ class LineIndex:
         (rank,), total = found
         return (None if rank < 0 else rank + 1), total
 
-    def positions(self, job_ids: Sequence[str]) -> dict[str, int] | None:
-        """Return the places, from 1, of those that stand in the line, or None while Redis is away or lost its data."""
-        places: dict[str, int] = {}
-        for start in range(0, len(job_ids), _AT_ONCE):
-            asked = job_ids[start : start + _AT_ONCE]
+    def places(self, job_ids: Sequence[str]) -> Places | None:
+        """Return the places of those that stand in the line, or None while Redis is away or lost its data.
+
+        Those of many more than one user may have are of several moments, so that Redis keeps nobody waiting.
+        """
+        positions: dict[str, int] = {}
+        total = 0
+        for start in range(0, max(1, len(job_ids)), _READ_AT_ONCE):
+            asked = job_ids[start : start + _READ_AT_ONCE]
             found = self._ranks(asked)
             if found is None:
                 return None
-            places |= {job_id: rank + 1 for job_id, rank in zip(asked, found[0], strict=True) if rank >= 0}
-        return places
+            ranks, total = found
+            positions |= {job_id: rank + 1 for job_id, rank in zip(asked, ranks, strict=True) if rank >= 0}
+        return Places(positions, total)
 
     def total(self) -> int | None:
         """Return how many wait, or None while Redis is away or lost its data."""

@@ -4,7 +4,7 @@ Places and totals are those of now: from the index in Redis, counted in SQL whil
 Estimates, the fleet and the line's switches are looked at again at most every `FRESH_S`, whoever asks how often.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from shared.domain.fleet import CircuitState
 from shared.domain.jobs import Job, Live, Stage, Status, client_view, iso
 from shared.fresh import Fresh
-from shared.line_index import LineIndex, Standing
+from shared.line_index import LineIndex, Places, Standing
 from shared.previews import Previews
 from shared.store import Store, StoreUnavailable, WorkerState
 from shared.waiting_line import Place, WaitingLine
@@ -49,6 +49,13 @@ class Totals:
         }
 
 
+class Viewed(NamedTuple):
+    """A job, and how clients see it now."""
+
+    job: Job
+    view: dict[str, Any]
+
+
 class LiveViews:
     """Reads what a job's row does not say; one per process."""
 
@@ -66,6 +73,18 @@ class LiveViews:
         """Return the whole live job as clients see it; `standing` is its place in the index, if just read."""
         return client_view(job, self.live(job, standing))
 
+    def views(self, jobs: Sequence[Job]) -> list[Viewed]:
+        """Return the view of each; see `views_and_totals`."""
+        return self._views(jobs)[0]
+
+    def views_and_totals(self, jobs: Sequence[Job]) -> tuple[list[Viewed], Totals]:
+        """Return the views of jobs that were just read, and the totals beside them: all their places are of one moment.
+
+        Who has left the line meanwhile is read again, and left out if it was deleted.
+        """
+        views, waiting = self._views(jobs)
+        return views, self.totals(waiting)
+
     def view_of_stored(self, job: Job, standing: Standing | None = None) -> dict[str, Any]:
         """Return the view of a job whose change was just stored: it has one even if the store left since."""
         try:
@@ -82,16 +101,7 @@ class LiveViews:
         """
         now = datetime.now(UTC)
         waits = job.status is Status.QUEUED
-        position, total = standing if standing and not (self._fair and waits) else self._place(job)
-        sampling = job.stage is Stage.SAMPLING
-        return Live(
-            server_time=now,
-            queue_position=position,
-            queue_total=total,
-            eta_seconds=self._eta(job, position),
-            held=waits and self.held(),
-            preview_version=self._previews.version(job.job_id) if sampling else None,
-        )
+        return self._derived(job, standing if standing and not (self._fair and waits) else self._place(job), now)
 
     def workers(self) -> list[WorkerState]:
         """Return the live workers."""
@@ -108,13 +118,14 @@ class LiveViews:
         """Whether no live worker has a circuit that is not open."""
         return all(worker.circuit == CircuitState.OPEN for worker in self.workers())
 
-    def totals(self) -> Totals:
-        """Return the line's totals, as jobs that are read now tell them, and its switches."""
-        return Totals(self._waiting(), self._processing.read(), self._switches.read())
+    def totals(self, waiting: int | None = None) -> Totals:
+        """Return the line's totals, as jobs that are read now tell them (or `waiting` told), and its switches."""
+        return Totals(self._waiting() if waiting is None else waiting, self._processing.read(), self._switches.read())
 
-    def places(self, members: Collection[str]) -> list[Place]:
-        """Return the places of the waiting jobs that belong to any of the typed `members`, in order."""
-        return self._line.places(members)
+    def places(self, members: Collection[str]) -> tuple[list[Place], Totals]:
+        """Return the places of the waiting jobs of any of the typed `members`, in order, and the totals with them."""
+        places, waiting = self._line.places_of(members)
+        return places, self.totals(waiting)
 
     def next_end_s(self) -> float:
         """Return seconds until a place in the line is likely to be free, for Retry-After."""
@@ -129,6 +140,37 @@ class LiveViews:
         self._line.forget()
         for kept in (self._processing, self._switches, self._fleet):
             kept.forget()
+
+    def _views(self, jobs: Sequence[Job]) -> tuple[list[Viewed], int]:
+        now = datetime.now(UTC)
+        places = self._line.places([job.job_id for job in jobs if job.status is Status.QUEUED])
+        viewed = []
+        for job in self._read_again(jobs, places):
+            at = places.positions.get(job.job_id, 0)
+            lost = job.status is Status.QUEUED and not at  # it came back to the line since
+            standing = self._place(job) if lost else (at, places.total)
+            viewed.append(Viewed(job, client_view(job, self._derived(job, standing, now))))
+        return viewed, places.total
+
+    def _read_again(self, jobs: Sequence[Job], places: Places) -> Sequence[Job]:
+        gone = {job.job_id for job in jobs if job.status is Status.QUEUED} - places.positions.keys()
+        if not gone:
+            return jobs
+        now = {job.job_id: job for job in self._store.jobs_by_id(list(gone))}
+        found = (now.get(job.job_id) if job.job_id in gone else job for job in jobs)
+        return [job for job in found if job]
+
+    def _derived(self, job: Job, standing: tuple[int, int], now: datetime) -> Live:
+        position, total = standing
+        sampling = job.stage is Stage.SAMPLING
+        return Live(
+            server_time=now,
+            queue_position=position,
+            queue_total=total,
+            eta_seconds=self._eta(job, position),
+            held=job.status is Status.QUEUED and self.held(),
+            preview_version=self._previews.version(job.job_id) if sampling else None,
+        )
 
     def _read_switches(self) -> Switches:
         held = self.held()

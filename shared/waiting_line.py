@@ -16,7 +16,7 @@ from typing import NamedTuple
 from shared.domain.eta import Estimator, Running, Sample, Work
 from shared.domain.jobs import Job
 from shared.fresh import Fresh
-from shared.line_index import LineIndex
+from shared.line_index import LineIndex, Places
 from shared.store import Store
 
 FRESH_S = 0.5
@@ -76,12 +76,19 @@ class WaitingLine:
             self.forget()  # it may have come since
         return self._numbers.read().get(job_id, 0), len(self._look.read().job_ids)
 
-    def places(self, members: Collection[str]) -> list[Place]:
-        """Return the places of the waiting jobs that belong to any of the typed `members`, in order."""
+    def places_of(self, members: Collection[str]) -> tuple[list[Place], int]:
+        """Return the places of the waiting jobs of any of the typed `members`, in order, and how many wait in all."""
         theirs = {job.job_id: job.audience for job in self._store.waiting_of(members)}
         look = self._look.read()
-        positions = sorted((position, job_id) for job_id, position in self._positions(list(theirs)).items())
-        return [Place(theirs[job_id], job_id, at, _whole(look.at(at))) for at, job_id in positions]
+        found = self._places(list(theirs))
+        positions = sorted((position, job_id) for job_id, position in found.positions.items())
+        return [Place(theirs[job_id], job_id, at, _whole(look.at(at))) for at, job_id in positions], found.total
+
+    def places(self, job_ids: Sequence[str]) -> Places:
+        """Return where the jobs stand that wait, all at one moment."""
+        if self._fair and not self._numbers.read().keys() >= set(job_ids):
+            self.forget()  # some may have come since
+        return self._places(job_ids)
 
     def eta(self, job: Job, position: int) -> int | None:
         """Return seconds until the image of the job at `position` is there, None when not known."""
@@ -112,17 +119,14 @@ class WaitingLine:
         self._look.forget()
         self._numbers.forget()
 
-    def _positions(self, job_ids: list[str]) -> dict[str, int]:
-        """Return the places of those that wait."""
+    def _places(self, job_ids: Sequence[str]) -> Places:
         if self._fair:
-            numbers = self._numbers.read()
-            return {job_id: numbers[job_id] for job_id in job_ids if job_id in numbers}
-        found = self._index.positions(job_ids)
+            return _places_in(self._numbers.read(), job_ids)
+        found = self._index.places(job_ids)
         if found is not None:
             return found
-        wanted = set(job_ids)
-        line = enumerate(self._store.waiting_scores(), start=1)
-        return {row[0]: position for position, row in line if row[0] in wanted}
+        numbers = {row[0]: position for position, row in enumerate(self._store.waiting_scores(), start=1)}
+        return _places_in(numbers, job_ids)
 
     def _look_anew(self) -> Look:
         job_ids = self._front()
@@ -164,6 +168,10 @@ class WaitingLine:
     def _learn(self) -> Estimator:
         found = self._store.durations()
         return Estimator([Sample(Work.of(duration.params), duration.run_s) for duration in found])
+
+
+def _places_in(numbers: dict[str, int], job_ids: Sequence[str]) -> Places:
+    return Places({job_id: numbers[job_id] for job_id in job_ids if job_id in numbers}, len(numbers))
 
 
 def _running(job: Job) -> Running:

@@ -7,7 +7,7 @@ last look, to a socket that had a snapshot since by that snapshot.
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime
 
 import gevent
@@ -56,7 +56,7 @@ class Line:
             self._room.give_back(fresh)
             raise
         before, self._told = self._told, Told.of(queue, places)
-        teller = _Teller(self._dispatcher, self._room, queue, now)
+        teller = _Teller(self._dispatcher, self._room, queue, self._told.places.keys(), now)
         for audience, theirs in _by_owner(places).items():
             sockets = self._room.registry.audience(audience)
             teller.places([one for one in sockets if one not in fresh], theirs, before)
@@ -79,10 +79,13 @@ class _Teller:
     Who was told a snapshot since the look is left out: it may be younger. The next look, soon, judges by it.
     """
 
-    def __init__(self, dispatcher: Dispatcher, room: Room, queue: dict[str, object], now: datetime) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, room: Room, queue: dict[str, object], waiting: Container[str], now: datetime
+    ) -> None:
         self._dispatcher = dispatcher
         self._room = room
         self._queue = queue
+        self._waiting = waiting
         self._now = now
         self._done: set[Session] = set()
 
@@ -104,7 +107,7 @@ class _Teller:
             {"job_id": place.job_id, "queue_position": place.queue_position, "eta_seconds": place.eta_seconds}
             for place in moved
         ]
-        move = QueueMove(queue_moved(self._queue, rows, self._now))
+        move = QueueMove(queue_moved(self._queue, rows, self._now), self._waiting)
         for start in range(0, len(sockets), YIELD_EVERY):  # who is left out is asked anew after each turn of others
             some = sockets[start : start + YIELD_EVERY]
             told = [one.outbox for one in some if not self._room.has_fresh(one)]

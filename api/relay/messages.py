@@ -2,12 +2,13 @@
 
 frame            rule when an older one of the same key still waits
 image_progress   the newer (attempt, version, server_time) stays, so a status is never replaced by an older one
-queue            the newer totals, and every job's newest place
+queue            the newer totals, and the newest place of every job that waits
 any other        the newer stays
 """
 
 import json
 import struct
+from collections.abc import Container
 from functools import cached_property
 from typing import Any, Self
 
@@ -80,11 +81,15 @@ class JobEvent(Message):
 
 
 class QueueMove(Message):
-    """A `queue` event: the line's totals and the new places of one owner's jobs."""
+    """A `queue` event: the line's totals and the new places of one owner's jobs.
 
-    def __init__(self, event: dict[str, Any]) -> None:
+    `waiting` holds the ids of the jobs that stood in the line when it was looked at, the owner's among them.
+    """
+
+    def __init__(self, event: dict[str, Any], waiting: Container[str]) -> None:
         self.key = (EventType.QUEUE.value,)
         self.event = event
+        self._waiting = waiting
 
     @cached_property
     def frame(self) -> bytes:  # type: ignore[override]
@@ -92,8 +97,9 @@ class QueueMove(Message):
         return text_frame(to_json(self.event))
 
     def over(self, older: Message) -> Message:
-        """The newer totals, with the older's places of jobs this one does not name."""
+        """The newer totals, with the older's places of jobs that this one does not name and that wait still."""
         if not isinstance(older, QueueMove):
             return self
-        places = {place["job_id"]: place for place in (*older.event["jobs"], *self.event["jobs"])}
-        return QueueMove({**self.event, "jobs": list(places.values())})
+        kept = (place for place in older.event["jobs"] if place["job_id"] in self._waiting)
+        places = {place["job_id"]: place for place in (*kept, *self.event["jobs"])}
+        return QueueMove({**self.event, "jobs": list(places.values())}, self._waiting)

@@ -13,7 +13,7 @@ from api.context import context
 from api.queries import MessagesQuery, PageQuery, Query, parse_query
 from api.replies import as_json, conversation_id_of
 from shared.domain.errors import FieldFault, InvalidRequest, NotFound
-from shared.domain.jobs import Job, iso
+from shared.domain.jobs import iso
 from shared.store import Conversation, Message
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,8 @@ def messages(conversation_id: str) -> Response:
     more = len(page) > asked.limit
     shown = page[-asked.limit :]
     jobs = store.newest_jobs([message.id for message in shown])
-    views = [_message(message, jobs.get(message.id)) for message in shown]
-    return as_json({"messages": views, "has_more": more})
+    views = {job.message_id: view for job, view in context().live.views(list(jobs.values()))}
+    return as_json({"messages": [_message(message, views.get(message.id)) for message in shown], "has_more": more})
 
 
 @conversations.delete("/conversations/<conversation_id>")
@@ -80,7 +80,7 @@ def _conversation(each: Conversation) -> dict[str, Any]:
     }
 
 
-def _message(message: Message, job: Job | None) -> dict[str, Any]:
+def _message(message: Message, job: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "id": message.id,
         "conversation_id": message.conversation_id,
@@ -89,7 +89,7 @@ def _message(message: Message, job: Job | None) -> dict[str, Any]:
         "extra_metadata": message.extra_metadata,
         "created_at": iso(message.created_at),
         "updated_at": iso(message.updated_at),
-        "job": None if job is None else context().live.view(job),
+        "job": job,
     }
 
 

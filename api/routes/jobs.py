@@ -104,7 +104,8 @@ def listing() -> Response:
     )
     shown = page[: asked.limit]
     more = len(page) > asked.limit
-    views = [_shown(job, context().live.view(job)) for job in shown]
+    viewed = context().live.views(shown)
+    views = [_shown(job, view) for job, view in viewed if asked.status in (None, job.status)]
     return as_json({"jobs": views, "next_cursor": str(shown[-1].ticket) if more else None})
 
 

@@ -27,11 +27,12 @@ def image_status() -> Response:
     here, identity = context(), current_identity()
     jobs = here.store.unfinished_jobs(identity.user_id)
     mine = {job.job_id for job in jobs}
+    viewed, totals = here.live.views_and_totals(jobs)
     return as_json(
         {
-            "queue": here.live.totals().view(),
+            "queue": totals.view(),
             "workers": [_worker(worker, identity, mine) for worker in here.live.workers()],
-            "jobs": [here.live.view(job) for job in jobs],
+            "jobs": [view for _, view in viewed],
         }
     )
 

@@ -73,7 +73,7 @@ def test_nobody_knows_when_a_waiting_picture_is_there_while_the_line_is_paused(s
     store.pause()
     live = look(waiting)
     assert (known is not None, live.view(waiting)["eta_seconds"]) == (True, None)
-    assert [place.eta_seconds for place in live.places(waiting.audience)] == [None]
+    assert [place.eta_seconds for place in live.places(waiting.audience)[0]] == [None]
     assert live.view(running)["eta_seconds"] is not None, "it is drawn to its end"
     store.resume()
     assert look(waiting).view(waiting)["eta_seconds"] is not None

@@ -95,11 +95,12 @@ def test_places_are_looked_up_for_those_whom_they_concern(
     redis = redis_link.connect(redis_url)
     index = LineIndex(redis)
     line = WaitingLine(crowded, index, workers=lambda: 1, fair=False)
-    in_sql = line.places({"id:u6000", "name:name42"})
+    in_sql, total = line.places_of({"id:u6000", "name:name42"})
     index_line(crowded, index)
     asked: list[str] = []
     event.listen(crowded._engine("AUTOCOMMIT"), "before_cursor_execute", lambda *args: asked.append(args[2]))
-    in_redis = line.places({"id:u6000", "name:name42"})
+    in_redis, total_in_redis = line.places_of({"id:u6000", "name:name42"})
+    assert total_in_redis == total
     assert [place.queue_position for place in in_redis] == [place.queue_position for place in in_sql] != []
     assert [place.audience for place in in_redis] == [{"id:u42", "name:name42"}, {"id:u6000", "name:name6000"}]
     assert len(asked) == 1, "one statement, however long the line is"

@@ -85,7 +85,7 @@ def test_a_place_is_known_with_the_ticket(index: LineIndex) -> None:
     assert [entry.standing for entry in entries] == [Standing(1, 1), Standing(2, 2), Standing(3, 3)]
     assert index.enter("urgent", Priority.HIGH, lambda: 0).standing == Standing(1, 4)
     index.leave("job0")
-    assert index.positions(["job0", "job1", "job2", "urgent"]) == {"urgent": 1, "job1": 2, "job2": 3}
+    assert index.places(["job0", "job1", "job2", "urgent"]) == ({"urgent": 1, "job1": 2, "job2": 3}, 3)
     assert index.place("job0") == (None, 3)
     assert index.total() == 3
 
@@ -93,7 +93,7 @@ def test_a_place_is_known_with_the_ticket(index: LineIndex) -> None:
 def test_an_index_that_is_not_believed_gives_a_ticket_and_no_place(redis_url: str) -> None:
     index = LineIndex(redis_link.connect(redis_url))
     assert index.enter("job", Priority.NORMAL, lambda: 0).standing is None
-    assert index.positions(["job"]) is None and index.total() is None
+    assert index.places(["job"]) is None and index.total() is None
 
 
 def _add(store: Store, new: NewJob, caps: Caps = NO_CAPS) -> Job:

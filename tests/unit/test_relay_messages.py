@@ -16,7 +16,8 @@ def event(**fields: object) -> JobEvent:
 
 def queue(moment: str, waiting: int, **places: int) -> QueueMove:
     rows = [{"job_id": job_id, "queue_position": at, "eta_seconds": None} for job_id, at in places.items()]
-    return QueueMove({"type": "queue", "waiting": waiting, "jobs": rows, "server_time": moment})
+    event = {"type": "queue", "waiting": waiting, "jobs": rows, "server_time": moment}
+    return QueueMove(event, {"a", *places})  # `a` waits on, and is told no more
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 300_000])
@@ -55,6 +56,13 @@ def test_two_moves_of_the_line_become_one_with_the_newest_of_each_place() -> Non
     assert told["waiting"] == 5
     assert told["server_time"] == "2"
     assert {place["job_id"]: place["queue_position"] for place in told["jobs"]} == {"a": 3, "b": 2, "c": 1}
+
+
+def test_a_job_that_left_the_line_keeps_no_place_beside_whoever_has_it_now() -> None:
+    merged = queue("3", 4, c=1).over(queue("2", 5, b=1).over(queue("1", 6, a=2, b=2, gone=1)))
+    assert isinstance(merged, QueueMove)
+    places = {place["job_id"]: place["queue_position"] for place in merged.event["jobs"]}
+    assert places == {"a": 2, "c": 1}
 
 
 def test_any_other_message_replaces_its_older_one() -> None:
