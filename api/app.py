@@ -7,6 +7,7 @@ from api.auth import Authenticator
 from api.body import request_limits
 from api.context import EXTENSION, Context
 from api.door import init_door
+from api.doubts import Doubts
 from api.errors import LOGIN_URL_KEY, init_errors
 from api.feed import StoreFeed
 from api.language import CONFIG_KEY
@@ -80,7 +81,13 @@ def compose(settings: Settings) -> Context:
     bell = BackgroundBell(Bell(str(settings.redis_url)), workers=base.live.listeners)
     caps = Caps(max_queue=settings.max_queue, max_jobs_per_user=settings.max_jobs_per_user)
     processor = Processor(
-        store=base.store, index=base.index, bell=bell, announcer=base.announcer, live=base.live, caps=caps
+        store=base.store,
+        index=base.index,
+        bell=bell,
+        announcer=base.announcer,
+        live=base.live,
+        caps=caps,
+        doubts=Doubts(store=base.store, announcer=base.announcer),
     )
     return Context(
         settings=settings,

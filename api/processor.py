@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from api.doubts import Doubts
 from shared.announcer import Announcer
 from shared.background import Background
 from shared.domain.errors import NotFound, QueueFull, QueueUnavailable, TooManyJobs
@@ -21,7 +22,7 @@ from shared.domain.params import GenerateRequest
 from shared.line_index import LineIndex, Standing
 from shared.live import LiveViews
 from shared.queues import RECONCILE_TASK
-from shared.store import Caps, Change, NewJob, Store, TicketTaken
+from shared.store import Caps, Change, MaybeStored, NewJob, Store, TicketTaken
 from shared.transitions import log_transition
 from shared.wakeups import BackgroundBell
 
@@ -54,6 +55,7 @@ class Processor:
     announcer: Announcer
     live: LiveViews
     caps: Caps
+    doubts: Doubts
     _answered: Background[tuple[Job, dict[str, Any]]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +69,7 @@ class Processor:
         """Store a submission, or find the one its key made before.
 
         Raises NotFound, QueueFull, TooManyJobs, IdempotencyConflict, QueueUnavailable; then
-        nothing was stored.
+        nothing was stored, or it is withdrawn, or the key finds it.
         """
         new = _new_job(request, identity, locale)
         if key is not None:
@@ -127,6 +129,11 @@ class Processor:
         is_new = False
         try:
             change, is_new = self.store.add_job(new, ticket=entry.ticket, caps=self.caps, position=position)
+        except MaybeStored:
+            # One with a key may be sent again already, and answered 200 with this job: that is not taken away.
+            if new.idempotency_key is None:
+                self.doubts.add(new.job_id)
+            raise
         finally:
             if not is_new:
                 self.index.leave(new.job_id)

@@ -7,7 +7,7 @@ first. When the database is away they raise `StoreUnavailable`.
 
 from shared.store.changing import Change
 from shared.store.claims import Renewal
-from shared.store.connected import StoreUnavailable
+from shared.store.connected import MaybeStored, StoreUnavailable
 from shared.store.endings import Removed
 from shared.store.figures import Census, Figures, PendingCallbacks
 from shared.store.fleet import Fleet, ForgeLease, LineState, WorkerState
@@ -18,6 +18,7 @@ from shared.store.submissions import Caps, NewJob, Submissions, TicketTaken
 from shared.store.taking import Claimant
 from shared.store.threads import Conversation, Message, Threads
 from shared.store.upkeep import Upkeep
+from shared.store.withdrawals import Withdrawals
 
 __all__ = [
     "Callback",
@@ -29,6 +30,7 @@ __all__ = [
     "Duration",
     "ForgeLease",
     "LineState",
+    "MaybeStored",
     "Message",
     "NewJob",
     "PendingCallbacks",
@@ -43,5 +45,5 @@ __all__ = [
 ]
 
 
-class Store(Submissions, Upkeep, Fleet, Figures, Outbox, Reading, Threads):
+class Store(Submissions, Upkeep, Withdrawals, Fleet, Figures, Outbox, Reading, Threads):
     """All concerns over one engine; one instance per process."""

@@ -8,6 +8,7 @@ another process got there first.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from shared.domain.jobs import Job, Live, Status, client_view, done_content, stored_view
 from shared.domain.metadata import deep_merge
-from shared.store.connected import Connected, MaybeStored, job_of
+from shared.store.connected import Connected, MaybeStored, StoreUnavailable, job_of
 from shared.store.tables import jobs, messages, webhook_outbox
 
 NEXT_CHANGE = text("nextval('job_changes')")
@@ -51,9 +52,10 @@ class Changing(Connected):
     def _entered_after_all(self, job_id: str, doubt: MaybeStored) -> Change:
         """Return the change that made a new job although its answer was lost; raise `doubt` if there is no such job.
 
-        Asked once: a database that stays away raises StoreUnavailable.
+        Asked once: while the database stays away the doubt stays too.
         """
-        with self._single() as connection:
+        row = None
+        with suppress(StoreUnavailable), self._single() as connection:
             row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
         if row is None:
             raise doubt

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any, NoReturn
 
 import psycopg2
@@ -15,6 +16,7 @@ from shared.images import open_image_store
 from shared.store import Store, StoreUnavailable
 from tests.builders import ALICE, PARAMS, stored_job
 from tests.door_world import GPU, World, png, world
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -43,17 +45,21 @@ def away(*_: object) -> NoReturn:
 
 
 @contextmanager
-def answers_lost(store: Store, *, stored: bool = True, comes_back: bool = True) -> Iterator[None]:
-    """Let the connection break under the next submission, after it was carried out or before; for good or for once."""
-    submissions: list[str] = []
+def answers_lost(store: Store, *, stored: bool = True, comes_back: bool = True) -> Iterator[list[Any]]:
+    """Let the connection break under the next submission, after it was carried out or before; so long, or only once.
+
+    What was submitted so stands in the list, each as the driver is given it.
+    """
+    submissions: list[Any] = []
+    over = Event()
 
     class Broken(cursor):  # type: ignore[misc]  # the driver has no types
         def execute(self, query: Any, values: Any = None) -> None:
-            breaks = "INSERT INTO jobs" in str(query) or (submissions and not comes_back)
+            breaks = not over.is_set() and ("INSERT INTO jobs" in str(query) or (submissions and not comes_back))
             if stored or not breaks:
                 super().execute(query, values)
             if breaks:
-                submissions.append(str(query))
+                submissions.append((query, values))
                 self.connection.close()
                 raise psycopg2.OperationalError("server closed the connection unexpectedly")
 
@@ -62,7 +68,8 @@ def answers_lost(store: Store, *, stored: bool = True, comes_back: bool = True) 
 
     engine = store._engine("AUTOCOMMIT")
     event.listen(engine, "checkout", use)
-    yield
+    yield submissions
+    over.set()
     assert submissions
 
 
@@ -110,7 +117,11 @@ def test_a_submission_whose_answer_was_lost_is_answered_202_once_it_is_found(ali
     assert here.processor.index.place(job["job_id"]) == (1, 1)
 
 
-def test_a_submission_that_was_lost_on_its_way_stays_503_and_leaves_nothing(alices: World) -> None:
+def test_a_submission_that_was_lost_on_its_way_stays_503_and_leaves_nothing(
+    alices: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    context_of(alices).processor.doubts._settled_s = 0
     here, before = context_of(alices), alices.store.unfinished_jobs(ALICE.user_id)
     here.processor.index.begin_epoch("epoch")
     with answers_lost(here.store, stored=False):
@@ -118,12 +129,34 @@ def test_a_submission_that_was_lost_on_its_way_stays_503_and_leaves_nothing(alic
     assert (status, problem["code"]) == (503, "queue_unavailable")
     assert alices.store.unfinished_jobs(ALICE.user_id) == before
     assert here.processor.index.total() == 0
+    wait_for(lambda: "answered 503 and not stored" in caplog.text, what="the end of the doubt")
 
 
-def test_a_submission_that_cannot_be_looked_for_stays_503(alices: World) -> None:
-    with answers_lost(context_of(alices).store, comes_back=False):
+def test_a_submission_that_cannot_be_looked_for_stays_503_and_is_withdrawn(alices: World) -> None:
+    here, before = context_of(alices), alices.store.unfinished_jobs(ALICE.user_id)
+    here.processor.index.begin_epoch("epoch")
+    with answers_lost(here.store, comes_back=False):
         status, problem = submit(alices)
+        (found,) = (job for job in alices.store.unfinished_jobs(ALICE.user_id) if job not in before)
+        here.processor.index.note([found])  # as the reconciler does with what is stored
     assert (status, problem["code"]) == (503, "queue_unavailable")
+    wait_for(lambda: alices.store.unfinished_jobs(ALICE.user_id) == before, what="the job to be gone")
+    wait_for(lambda: here.processor.index.scores() == {}, what="the line to be without it")
+
+
+def test_a_submission_that_is_carried_out_only_later_is_withdrawn(alices: World) -> None:
+    store, before = context_of(alices).store, alices.store.unfinished_jobs(ALICE.user_id)
+    looks: list[Any] = []
+    with answers_lost(store, stored=False) as lost:
+        status, _ = submit(alices)
+    assert status == 503
+    event.listen(store._engine("AUTOCOMMIT"), "after_cursor_execute", lambda *about: looks.append(about[2]))
+    wait_for(lambda: looks, what="a look that finds nothing")
+    with alices.store.engine.begin() as connection:
+        late = connection.connection.cursor()
+        late.execute(*lost[0])
+        assert late.rowcount == 1
+    wait_for(lambda: alices.store.unfinished_jobs(ALICE.user_id) == before, what="the job to be gone")
 
 
 def test_a_retry_whose_answer_was_lost_is_answered_202_once_it_is_found(alices: World) -> None:

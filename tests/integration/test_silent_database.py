@@ -4,16 +4,19 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 
 import psutil
 import pytest
 import requests
 import websocket
+from sqlalchemy import text
 
 from cli.embedded_postgres import EmbeddedPostgres
+from shared import redis_link
 from shared.domain.identity import Identity
+from shared.line_index import LineIndex
 from shared.store import Store
 from tests.api_server import ApiServer, api_server
 from tests.builders import stored_job
@@ -25,6 +28,8 @@ WITHIN_S = 2.0
 #: more than each pool has connections
 MANY = 20
 ALICE = Identity("alice", None)
+#: a busy machine may be too slow to freeze the server while its connections are in steady use
+TRIES = 5
 
 
 @pytest.fixture
@@ -49,8 +54,8 @@ def frozen(postgres: EmbeddedPostgres) -> Iterator[None]:
             os.kill(process.pid, signal.SIGCONT)
 
 
-def submit(api: ApiServer) -> requests.Response:
-    return requests.post(api.url("/image/generate"), json={"prompt": "x"}, headers=bearer(), timeout=30)
+def submit(api: ApiServer, **headers: str) -> requests.Response:
+    return requests.post(api.url("/image/generate"), json={"prompt": "x"}, headers=bearer() | headers, timeout=30)
 
 
 def is_ready(api: ApiServer) -> bool:
@@ -108,3 +113,63 @@ def test_sockets_are_told_again_when_it_goes_on(api: ApiServer, postgres: Embedd
     assert store.cancel_job(job.job_id, ALICE)  # nobody publishes it: only the sweep can tell
     hear_until(ws, lambda event: event["type"] == "image_progress" and event["job"]["status"] == "cancelled")
     ws.close()
+
+
+def changes(store: Store) -> int:
+    """Return how many changes of jobs were numbered, those that are still under way too."""
+    with store.engine.begin() as connection:
+        return int(connection.execute(text("SELECT last_value FROM job_changes")).scalar_one())
+
+
+def messages(store: Store) -> int:
+    with store.engine.begin() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM messages")).scalar_one())
+
+
+def refused_and_carried_out(api: ApiServer, postgres: EmbeddedPostgres, store: Store, **headers: str) -> int:
+    """Submit while the server stands still; return the number of changes before it carried that out all the same."""
+    for _ in range(TRIES):
+        for _ in range(2):  # what is in steady use is not asked first whether it lives
+            assert submit(api).status_code == 202
+        before = changes(store)
+        with frozen(postgres):
+            refused = submit(api, **headers)
+        assert (refused.status_code, refused.json()["code"]) == (503, "queue_unavailable")
+        wait_for(lambda: is_ready(api), what="the API to be ready again")
+        if carried_out(store, before):
+            return before
+    raise AssertionError("the server was never frozen in time: nothing was sent to it")
+
+
+def carried_out(store: Store, before: int) -> bool:
+    """Tell whether what was sent to a server that stood still made a change of a job when it went on."""
+    with suppress(AssertionError):
+        return wait_for(lambda: changes(store) > before, timeout_s=2)
+    return False
+
+
+def test_what_was_answered_503_and_carried_out_all_the_same_is_withdrawn(
+    api: ApiServer, postgres: EmbeddedPostgres, store: Store, redis_url: str
+) -> None:
+    before = refused_and_carried_out(api, postgres, store)
+    wait_for(lambda: changes(store) >= before + 2, what="a second change, which only its withdrawal can be")
+    accepted = wait_for(lambda: only_accepted(store, before), what="the job to be gone")
+    assert messages(store) == 2 * len(accepted)
+    assert len(store.conversations_page("alice", before=None, limit=50)) == len(accepted)
+    assert set(LineIndex(redis_link.connect(redis_url)).scores()) == accepted
+
+
+def only_accepted(store: Store, before: int) -> set[str]:
+    """Return alice's jobs, none of which came after `before` changes; nothing as long as one did."""
+    found = store.unfinished_jobs("alice")
+    return set() if any(job.change_seq > before for job in found) else {job.job_id for job in found}
+
+
+def test_one_with_a_key_is_kept_and_found_by_it(api: ApiServer, postgres: EmbeddedPostgres, store: Store) -> None:
+    kept_after = refused_and_carried_out(api, postgres, store, **{"Idempotency-Key": "mine"})
+    before = refused_and_carried_out(api, postgres, store)
+    wait_for(lambda: changes(store) >= before + 2, what="the withdrawal of what came later and without a key")
+    found = submit(api, **{"Idempotency-Key": "mine"})
+    assert found.status_code == 200
+    job = store.job(found.json()["job_id"])
+    assert job and (job.status, job.change_seq) == ("queued", kept_after + 1)
