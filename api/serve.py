@@ -29,8 +29,9 @@ ChildExit = Callable[[Any, Any], None]
 WORKER = "api.serve_worker.Worker"
 #: from SIGTERM to the end, at the longest
 GRACE_S = 8
-#: idle connections, and clients that send their headers slowly, are cut after so long
-IDLE_S = 5
+#: who connects and asks nothing, or sends the headers of a request slowly, is cut after so long; the pause after an
+#: answer is longer (api.serve_worker.KEPT_S)
+HEAD_WITHIN_S = 5
 #: a worker whose loop stands still for so long is replaced
 FROZEN_S = 60
 #: file descriptors kept free of connections: databases, Redis, images, logs
@@ -91,7 +92,7 @@ def gunicorn_config(settings: Settings) -> dict[str, Any]:
         "backlog": 2048,
         "graceful_timeout": GRACE_S,
         "timeout": FROZEN_S,
-        "keepalive": IDLE_S,
+        "keepalive": HEAD_WITHIN_S,
         "max_requests": 0,
         "sendfile": False,
         "control_socket_disable": True,

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 GC_THRESHOLDS = (20_000, 50, 1000)
 #: one read or write of a request may take so long
 STUCK_PEER_S = 60.0
+#: Once it was answered, a connection may be silent for so long: longer than who stands before the API keeps it (60 s in
+#: ops/nginx.conf and ops/Caddyfile). Who ends it first must be who asks, or a POST is sent into its end, and lost.
+KEPT_S = 75.0
+#: That long only while so much of the connections there may be is in use; past it, as long as for a first request.
+KEPT_WHILE_USED = 0.75
 #: what nobody wanted of a body is read in pieces of so many bytes, for so long; then the connection ends
 REST_AT_ONCE = 1024
 REST_WITHIN_S = 5.0
@@ -87,6 +92,13 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Serve one request of a connection; a peer that stands still is cut, one that asks on and on takes turns."""
+        self._answer(listener_name, req, sock, addr)
+        if req.unreader.buf.getbuffer().nbytes:  # more was asked already, so nothing else would give way here
+            give_way()
+        else:
+            self._await_more(req, sock)
+
+    def _answer(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         self._idle.discard(sock)
         self._busy.add(sock)
         sock.settimeout(STUCK_PEER_S)
@@ -98,8 +110,17 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
         finally:
             self._busy.discard(sock)
             self._idle.add(sock)
-            if req.unreader.buf.getbuffer().nbytes:  # more was asked already, so nothing else would give way here
-                give_way()
+
+    def _await_more(self, req: Any, sock: Any) -> None:
+        """Wait for the first bytes of another request; gunicorn's time for its head begins with them."""
+        used = len(self._idle) + len(self._busy)
+        roomy = used <= self.worker_connections * KEPT_WHILE_USED
+        sock.settimeout(KEPT_S if roomy else self.cfg.keepalive)
+        with suppress(TimeoutError):
+            if begun := req.unreader.chunk():
+                req.unreader.unread(begun)
+                return
+        raise StopIteration  # nothing more is asked
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what could not be read as problem+json; gunicorn's own answer is a page."""
