@@ -1,7 +1,7 @@
 """One call of the API by the client: the answer, or a refusal in words for a person."""
 
 from http import HTTPStatus
-from ssl import SSLEOFError
+from ssl import SSLCertVerificationError, SSLEOFError
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,7 +9,7 @@ import requests
 from click import ClickException
 from requests.auth import AuthBase
 from requests.exceptions import ChunkedEncodingError, ConnectionError, ConnectTimeout, ProxyError, SSLError, Timeout
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from shared.domain.errors import ErrorCode
 from shared.setting_rules import is_loopback
@@ -18,6 +18,8 @@ Json = dict[str, Any]
 
 #: What a server, or a proxy before it, answers that is not ready again yet.
 NOT_READY = frozenset({502, 503, 504})
+#: OpenSSL's names, the older and the newer, for an answer that is no TLS at all.
+NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
 SIGN_IN = (
     "FORGELINE_TOKEN must hold a token that the server takes; where JWT_SECRET is set, `forgeline token` makes one"
 )
@@ -64,10 +66,7 @@ def call(session: requests.Session, method: str, url: str, path: str, **options:
     try:
         answer = session.request(method, f"{url}{path}", **options)
     except (ConnectionError, Timeout, ChunkedEncodingError) as error:
-        if isinstance(error, SSLError) and not _hung_up(error):
-            raise Refused(f"{url} cannot be trusted, or speaks no TLS: {error}") from error
-        kind = NobodyThere if _was_never_sent(error) else Lost
-        raise kind(f"nothing answers at {url}: `make run` starts it; FORGELINE_URL names another") from error
+        raise _no_answer(error, url) from error
     except (requests.RequestException, ValueError) as error:
         raise Refused(f"this cannot be sent to {url}: {error}") from error
     if not answer.ok:
@@ -84,15 +83,32 @@ def document(answer: requests.Response, url: str) -> Json:
     return told
 
 
-def _was_never_sent(error: requests.RequestException) -> bool:
-    """Tell whether no connection was made."""
-    return isinstance(error, (ConnectTimeout, ProxyError)) or isinstance(_reason(error), NewConnectionError)
+def _no_answer(error: requests.RequestException, url: str) -> Refused:
+    """Return why no answer came: the reason alone, without the names of the classes that carried it."""
+    reason = _reason(error)
+    if isinstance(error, SSLError) and not isinstance(_first(reason), SSLEOFError):
+        return Refused(_tls_fault(_first(reason), url))
+    if isinstance(reason, NameResolutionError):
+        why = getattr(reason.__cause__, "strerror", None) or "it does not resolve"
+        return NobodyThere(f"the name {urlsplit(url).hostname} is not known: {why}; FORGELINE_URL names another server")
+    never_sent = isinstance(error, (ConnectTimeout, ProxyError)) or isinstance(reason, NewConnectionError)
+    kind = NobodyThere if never_sent else Lost  # Lost is also who hangs up amid the handshake: its server restarts
+    return kind(f"nothing answers at {url}: `make run` starts it; FORGELINE_URL names another")
 
 
-def _hung_up(error: SSLError) -> bool:
-    """Tell whether the other end closed amid the handshake, as who stands before a server that restarts does."""
-    causes: tuple[object, ...] = getattr(_reason(error), "args", ())
-    return bool(causes) and isinstance(causes[0], SSLEOFError)
+def _tls_fault(fault: object, url: str) -> str:
+    if isinstance(fault, SSLCertVerificationError):
+        return f"the certificate of {url} is not trusted: {fault.verify_message.rstrip('.')}"
+    told = getattr(fault, "reason", None)
+    if told in NO_TLS:
+        return f"{url} speaks no TLS; is http:// meant in FORGELINE_URL?"
+    return f"no TLS can be agreed on with {url}: {told.replace('_', ' ').lower() if told else fault}"
+
+
+def _first(reason: object) -> object:
+    """Return what urllib3's exception was made of: the fault as ssl told it."""
+    causes: tuple[object, ...] = getattr(reason, "args", ())
+    return causes[0] if causes else reason
 
 
 def _reason(error: requests.RequestException) -> object:

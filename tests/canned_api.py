@@ -1,6 +1,7 @@
 """An API in a can for the client commands: it answers what the test put in, and keeps what it was asked."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,9 +92,11 @@ def _status_of(document: dict[str, Any]) -> int:
 
 
 @contextmanager
-def canned_api() -> Iterator[CannedApi]:
-    """Run one inside the `with` block."""
+def canned_api(tls: ssl.SSLContext | None = None) -> Iterator[CannedApi]:
+    """Run one inside the `with` block, behind `tls` if it is given."""
     server = CannedApi()
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
         yield server

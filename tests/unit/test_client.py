@@ -1,10 +1,7 @@
 """The client keeps asking for what was lost, and sends once what would happen twice."""
 
-import contextlib
 import re
 import resource
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ from typing import Any
 import pytest
 
 from cli.client import Client, must_be_writable
-from cli.client_call import Lost, NobodyThere, Refused
+from cli.client_call import Lost, Refused
 from cli.ports import free_port
 from tests.canned_api import COMPLETE, JOB, LOST, CannedApi, canned_api
 
@@ -102,44 +99,6 @@ def test_a_submission_whose_answer_is_lost_is_sent_again_as_the_same(api: Canned
     client.submit("a fox")
     *first, another = api.keys
     assert len(set(first)) == 1 and another not in (None, *first), "each submission is one of its own"
-
-
-def test_where_nobody_listens_a_submission_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Client, "patiently", None)
-    with pytest.raises(NobodyThere, match="make run"):
-        Client(f"http://127.0.0.1:{free_port()}").submit("a fox")
-
-
-def test_a_wait_over_tls_outlives_what_hangs_up_during_the_handshake() -> None:
-    """So does who listens in front of a server that restarts: it takes the connection, and finds nobody behind."""
-    with socket.create_server(("127.0.0.1", 0)) as front:
-        threading.Thread(target=hang_up, args=(front,), daemon=True).start()
-        client = Client(f"https://127.0.0.1:{front.getsockname()[1]}", patience_s=0.2)
-        with pytest.raises(Lost, match="nothing answers"):
-            client.wait(JOB)
-
-
-def hang_up(front: socket.socket) -> None:
-    """Take each connection, hear its first words, and close it."""
-    with contextlib.suppress(OSError):
-        while True:
-            with front.accept()[0] as client:
-                client.recv(1 << 16)
-
-
-def test_where_no_proxy_listens_a_submission_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Client, "patiently", None)
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    with pytest.raises(NobodyThere):
-        Client("http://forgeline.invalid").submit("a fox")
-
-
-def test_a_server_without_tls_is_told_as_such(api: CannedApi) -> None:
-    with pytest.raises(Refused, match="cannot be trusted, or speaks no TLS") as refused:
-        Client(api.url.replace("http:", "https:")).submit("a fox")
-    assert not isinstance(refused.value, Lost)
 
 
 @pytest.mark.parametrize("change", [Client.retry, Client.cancel])
