@@ -55,7 +55,10 @@ class Client:
         key = {"Idempotency-Key": secrets.token_hex(16)}
 
         def send() -> Json:
-            return self._json("POST", "/image/generate", json={"prompt": prompt, **request}, headers=key)
+            try:
+                return self._json("POST", "/image/generate", json={"prompt": prompt, **request}, headers=key)
+            except NotThere as error:
+                raise _without_conversation(error, request) from error
 
         try:
             return send()
@@ -178,6 +181,12 @@ def _picture_path(job: Json) -> str:
         gone = "the picture of this job was deleted" if job.get("image_expired") else "this job has no picture"
         raise Refused(job["error"] or gone)
     return str(job["image_url"])
+
+
+def _without_conversation(error: NotThere, request: Json) -> Refused:
+    """Name what is missing: of all that a submission names, only its conversation can be."""
+    named = request.get("conversation_id")
+    return Refused(f"there is no conversation {named}, or it is not yours") if named else error
 
 
 def _job_path(job_id: str, act: str) -> str:

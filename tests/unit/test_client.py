@@ -13,6 +13,13 @@ from cli.client_call import Lost, Refused
 from cli.ports import free_port
 from tests.canned_api import COMPLETE, JOB, LOST, CannedApi, canned_api
 
+NOT_FOUND = {
+    "title": "There is nothing here.",
+    "status": 404,
+    "detail": "There is nothing here.",
+    "code": "not_found",
+}
+
 
 @pytest.fixture
 def api() -> Iterator[CannedApi]:
@@ -63,10 +70,16 @@ def test_a_refusal_is_no_loss(api: CannedApi) -> None:
 
 @pytest.mark.parametrize("ask", [Client.job, Client.retry, Client.cancel])
 def test_a_job_that_is_not_there_is_named(api: CannedApi, ask: Callable[[Client, str], Any]) -> None:
-    title = "There is nothing here."
-    api.answers = [{"title": title, "status": 404, "detail": title, "code": "not_found"}]
+    api.answers = [NOT_FOUND]
     with pytest.raises(Refused, match="there is no job 7d9f"):
         ask(Client(api.url), "7d9f")
+
+
+@pytest.mark.parametrize("lost", [(), (LOST,)], ids=["at once", "after a lost answer"])
+def test_a_conversation_that_is_not_there_is_named(api: CannedApi, lost: tuple[object, ...]) -> None:
+    api.answers = [*lost, NOT_FOUND]
+    with pytest.raises(Refused, match=r"^there is no conversation c\[1\], or it is not yours$"):
+        Client(api.url).submit("a fox", conversation_id="c[1]")
 
 
 def test_an_address_where_another_server_answers_is_named(api: CannedApi) -> None:
