@@ -38,6 +38,8 @@ SOME_PICTURE = "picture.png"
 @click.option("--no-wait", is_flag=True, help="Print the job's id and leave.")
 def generate(out: Path | None, no_wait: bool, **request: Any) -> None:
     """Submit PROMPT and watch it become a picture; prints the path of the saved file."""
+    if no_wait and out:
+        raise click.UsageError("--no-wait and --out exclude each other: a picture is saved once it was waited for")
     client = Client.from_env()
     if not no_wait:
         must_be_writable(out or Path(SOME_PICTURE))

@@ -174,6 +174,12 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_submitted(tmp_
     assert (code, said, api.asked) == (1, "", []) and "afile/a.png cannot be written" in told
 
 
+def test_a_picture_that_is_not_waited_for_has_no_file_to_be_saved_in() -> None:
+    with canned_api() as api:
+        code, said, told = run("generate", "a fox", "--no-wait", "--out", "a.png", FORGELINE_URL=api.url)
+    assert (code, said, api.asked) == (2, "", []) and "--no-wait and --out exclude each other" in told
+
+
 def lines_of_a_watch(api: CannedApi, *words: str, telling: Callable[[str], object], many: int) -> list[str]:
     """Watch the line through a pipe until so many lines tell something, then press Ctrl-C; gives those lines."""
     command = [sys.executable, "-c", HEARS_CTRL_C, "status", "--watch", *words]
