@@ -9,19 +9,21 @@ import sys
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import asdict
+from itertools import chain
 
 import click
 from redis.exceptions import RedisError
 
 from cli.doctor_disk import look_at_disk
-from cli.doctor_findings import EndOfLook, Finding, Findings, Level, exit_code, fault
+from cli.doctor_findings import EndOfLook, Finding, Findings, Level, exit_code, fault, ok
 from cli.doctor_forge import look_at_forge
 from cli.doctor_line import look_at_beat, look_at_line, look_at_webhooks, look_at_workers
 from cli.doctor_servers import look_at_postgres, look_at_redis
 from cli.up_folder import is_up
 from shared import redis_link
+from shared.setting_faults import SettingsError
 from shared.setting_rules import without_credentials
-from shared.settings import Settings
+from shared.settings import ClientSettings, Settings
 from shared.store import Store, StoreUnavailable, WorkerState
 
 COLORS = {Level.OK: "green", Level.ADVICE: "yellow", Level.FAULT: "red"}
@@ -33,7 +35,7 @@ ADDRESSES = {"PostgreSQL": "database_url", "Redis": "redis_url"}
 def doctor(as_json: bool) -> None:
     """Look at every part and say what to do; exit code 1 if something does not work."""
     told: list[Finding] = []
-    for finding in examine(Settings.from_env()):
+    for finding in chain(look_at_client(), examine(Settings.from_env())):
         told.append(finding)
         if not as_json:
             _print(finding)
@@ -57,6 +59,18 @@ def examine(settings: Settings) -> Findings:
     others = dict.fromkeys(worker.forge for worker in workers if not own or worker.forge != without_credentials(own))
     for url in filter(None, [own, *others]):
         yield from look_at_forge(url, settings.forge_auth)
+
+
+def look_at_client() -> Findings:
+    """Look at what the client commands are told; no server is asked, for it may be one elsewhere."""
+    try:
+        url = ClientSettings.from_env().forgeline_url
+    except SettingsError as error:
+        for name, message in error.faults:
+            yield fault(name, message, "set it right, or not at all; until then no client command works")
+        return
+    if url:
+        yield ok("FORGELINE_URL", f"client commands ask {without_credentials(url)}")
 
 
 def _left_behind(settings: Settings) -> Findings:
