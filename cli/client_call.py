@@ -1,7 +1,7 @@
 """One call of the API by the client: the answer, or a refusal in words for a person."""
 
 from http import HTTPStatus
-from ssl import SSLCertVerificationError, SSLEOFError
+from ssl import SSLCertVerificationError, SSLEOFError, SSLZeroReturnError
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,8 @@ Json = dict[str, Any]
 NOT_READY = frozenset({502, 503, 504})
 #: OpenSSL's names, the older and the newer, for an answer that is no TLS at all.
 NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
+#: What ssl says of one end that closes amid the handshake: which, is a matter of moments.
+HUNG_UP = (SSLEOFError, SSLZeroReturnError)
 SIGN_IN = (
     "FORGELINE_TOKEN must hold a token that the server takes; where JWT_SECRET is set, `forgeline token` makes one"
 )
@@ -86,7 +88,7 @@ def document(answer: requests.Response, url: str) -> Json:
 def _no_answer(error: requests.RequestException, url: str) -> Refused:
     """Return why no answer came: the reason alone, without the names of the classes that carried it."""
     reason = _reason(error)
-    if isinstance(error, SSLError) and not isinstance(_first(reason), SSLEOFError):
+    if isinstance(error, SSLError) and not isinstance(_first(reason), HUNG_UP):
         return Refused(_tls_fault(_first(reason), url))
     if isinstance(reason, NameResolutionError):
         why = getattr(reason.__cause__, "strerror", None) or "it does not resolve"

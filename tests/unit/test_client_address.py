@@ -6,8 +6,12 @@ import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
+from unittest.mock import Mock
 
 import pytest
+import requests
+from urllib3 import exceptions as urllib3_exceptions
 
 from cli.client import Client
 from cli.client_call import Lost, NobodyThere, Refused
@@ -44,6 +48,20 @@ def test_a_wait_over_tls_outlives_what_hangs_up_during_the_handshake() -> None:
         client = Client(f"https://127.0.0.1:{front.getsockname()[1]}", patience_s=0.2)
         with pytest.raises(Lost, match="nothing answers"):
             client.wait(JOB)
+
+
+@pytest.mark.parametrize("told", [ssl.SSLEOFError, ssl.SSLZeroReturnError])
+def test_whatever_ssl_calls_a_hang_up_is_a_lost_answer(
+    monkeypatch: pytest.MonkeyPatch, told: type[ssl.SSLError]
+) -> None:
+    def hung_up(*_: object, **__: object) -> NoReturn:
+        raise requests.exceptions.SSLError(
+            urllib3_exceptions.MaxRetryError(Mock(), "/", urllib3_exceptions.SSLError(told(8, "EOF")))
+        )
+
+    monkeypatch.setattr(requests.Session, "request", hung_up)
+    with pytest.raises(Lost, match="nothing answers"):
+        Client("https://forgeline.invalid", patience_s=0).job("7d9f")
 
 
 def hang_up(front: socket.socket) -> None:
