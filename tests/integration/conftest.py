@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.integration.one_worker import Worker
 from tests.receiver import Receiver, receiving
 from tests.relay_client import Backstage
 from tests.relay_server import RelayServer, relay_server
+from tests.waiting import wait_for
 from worker import stopping
 
 
@@ -86,9 +88,15 @@ def make_worker(
         return made[-1]
 
     yield make
+    wait_for(lambda: not heartbeats(), what="the last heartbeats, which would take Forge in the next test's database")
     for worker in made:
         worker.bench.store.close()
     stopping.begin_anew()
+
+
+def heartbeats() -> list[threading.Thread]:
+    """Return the timers of leases; one that was stopped may still be renewing."""
+    return [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ def test_a_cancel_before_the_picture_is_stored_throws_it_away(
 ) -> None:
     job, behind = worker.job(), [worker.job() for _ in range(others)]
     cancel_when_answered(worker, monkeypatch, job)
-    worker.wake_up()
+    for each in (job, *behind):
+        worker.wake_up_until_ended(each)
     ended = worker.row(job)
     assert (ended.status, ended.error_code, ended.image_name) == (Status.CANCELLED, "cancelled", None)
     assert [worker.row(other).status for other in behind] == [Status.COMPLETE] * others
@@ -41,6 +42,6 @@ def test_a_cancelled_picture_that_came_closes_the_circuit_all_the_same(
 ) -> None:
     worker.bench.circuit.failure()
     cancel_when_answered(worker, monkeypatch, job := worker.job())
-    worker.wake_up()
+    worker.wake_up_until_ended(job)
     state: Any = worker.bench.circuit.state()
     assert worker.row(job).status is Status.CANCELLED and state.failures == 0
