@@ -87,6 +87,8 @@ class Lease:
     def _renew(self) -> None:
         asked_at = time.monotonic()
         ours = self._store.renew_lease(self._job, lease_s=self._lease_s)
+        if self._ended.is_set():
+            return  # the job ended meanwhile: whoever comes next may have this Forge at once
         forge = self._store.hold_forge(self._claimant, lease_s=self._lease_s) if ours else None
         if forge is None:
             self._gone = True

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from shared.domain.jobs import Job, Status
-from shared.store import Claimant, Store, StoreUnavailable
-from tests.builders import stored_job
+from shared.store import Claimant, Renewal, Store, StoreUnavailable
+from tests.builders import PARAMS, stored_job
 from tests.demo_calls import generate, post
 from tests.integration.one_worker import Worker
 from tests.waiting import wait_for
 from worker.forge_reply import Reply
 from worker.forge_wire import Exchange
+from worker.lease import Lease
 
 OURS = Claimant("gpu1@here", "here/1/1.0/x", "http://forge")
 OTHER = Claimant("gpu2@elsewhere", "elsewhere/1/1.0/x", "http://forge")
@@ -39,6 +40,27 @@ def test_a_claim_holds_the_forge_as_long_as_the_job(store: Store, fair: bool) ->
 def test_a_claim_that_finds_no_job_holds_no_forge(store: Store, fair: bool) -> None:
     assert store.hold_forge(OURS, lease_s=-1)
     assert store.claim(OURS, lease_s=30, fair=fair) is None
+    assert store.hold_forge(OTHER, lease_s=30)
+
+
+def test_a_heartbeat_that_outlives_its_job_keeps_the_forge_from_nobody(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored_job(store)
+    change, renew = store.claim(OURS, lease_s=30), store.renew_lease
+    assert change
+    lease = Lease(store, change.job, OURS, lease_s=30, heartbeat_s=0.01)
+
+    def renewed_in_time(job: Job, *, lease_s: float) -> Renewal | None:
+        found = renew(job, lease_s=lease_s)
+        lease.stop()
+        store.complete(job, image_name="flux_x.png", params=PARAMS)
+        store.release_forge(OURS)
+        return found
+
+    monkeypatch.setattr(store, "renew_lease", renewed_in_time)
+    lease.start()
+    wait_for(lambda: not lease._thread.is_alive())
     assert store.hold_forge(OTHER, lease_s=30)
 
 
