@@ -182,7 +182,8 @@ class LiveViews:
         if job.status is not Status.QUEUED:
             return 0, self._waiting()
         if self._fair:
-            return self._line.place_in_turn(job.job_id)
+            places = self._line.places([job.job_id])
+            return places.positions.get(job.job_id, 0), places.total
         found = self._index.place(job.job_id)
         if found and found[0] is not None:
             return found[0], found[1]

@@ -70,12 +70,6 @@ class WaitingLine:
         self._numbers = Fresh(self._number, FRESH_S)
         self._estimator = Fresh(self._learn, LEARN_EVERY_S)
 
-    def place_in_turn(self, job_id: str) -> tuple[int, int]:
-        """Return a waiting job's place under FAIR_SHARE and how many wait; 0 when it does not."""
-        if job_id not in self._numbers.read():
-            self.forget()  # it may have come since
-        return self._numbers.read().get(job_id, 0), len(self._look.read().job_ids)
-
     def places_of(self, members: Collection[str]) -> tuple[list[Place], int]:
         """Return the places of the waiting jobs of any of the typed `members`, in order, and how many wait in all."""
         theirs = {job.job_id: job.audience for job in self._store.waiting_of(members)}

@@ -35,13 +35,12 @@ class Line:
         self._dispatcher = dispatcher
         self._room = room
         self._told: Told | None = None
-        self.moved = room.moved
 
     def run(self) -> None:
         """Tell for ever; a greenlet's body."""
         while True:
-            self.moved.wait(LOOK_EVERY_S)
-            self.moved.clear()
+            self._room.moved.wait(LOOK_EVERY_S)
+            self._room.moved.clear()
             if self._room.registry or self._told is None:
                 self._try_once()
             gevent.sleep(PACE_S)

@@ -49,10 +49,10 @@ class Relay:
             redis_url,
             publisher=Publisher(redis),
             on_event=dispatcher.live,
-            on_line=self._line.moved.set,
+            on_line=room.moved.set,
             on_gap_closed=self._gap_closed,
         )
-        self._sweep = Sweep(feed, dispatcher, connected=self._listener.connected, news=self._line.moved)
+        self._sweep = Sweep(feed, dispatcher, connected=self._listener.connected, news=room.moved)
         self._heartbeat = Heartbeat(room)
         self._presence = Presence(redis, room)
         self._greenlets: list[gevent.Greenlet] = []
@@ -112,7 +112,7 @@ class Relay:
 
     def _gap_closed(self) -> None:
         self._sweep.soon()
-        self._line.moved.set()
+        self.room.moved.set()
         gevent.spawn(self._resync)
 
     def _resync(self) -> None:

@@ -22,9 +22,11 @@ class FakeStore:
 
     def __init__(self, *says: str) -> None:
         self._says = list(says)
+        self.asked: list[Sequence[str]] = []
 
     def jobs_by_id(self, job_ids: Sequence[str]) -> list[Job]:
         """See `Reading.jobs_by_id`."""
+        self.asked.append(job_ids)
         says = self._says.pop(0) if len(self._says) > 1 else self._says[0]
         if says == AWAY:
             raise StoreUnavailable
@@ -43,8 +45,10 @@ class FakeAnnouncer:
         self.publish = self.told.put
 
 
-def doubting(store: FakeStore, announcer: FakeAnnouncer, **limits: float) -> None:
-    Doubts(store=cast(Any, store), announcer=cast(Any, announcer), **limits).add(JOB.job_id)
+def doubting(store: FakeStore, announcer: FakeAnnouncer, **limits: float) -> Doubts:
+    doubts = Doubts(store=cast(Any, store), announcer=cast(Any, announcer), **limits)
+    doubts.add(JOB.job_id)
+    return doubts
 
 
 @pytest.mark.parametrize("first", [[], [AWAY, AWAY], [NOTHING], [AWAY, NOTHING, NOTHING], [NOTHING, AWAY]])
@@ -55,10 +59,12 @@ def test_whenever_it_is_found_it_is_withdrawn_and_told(first: list[str]) -> None
 
 
 def test_it_is_withdrawn_once(caplog: pytest.LogCaptureFixture) -> None:
-    announcer = FakeAnnouncer()
-    doubting(FakeStore(STORED), announcer)
+    announcer, store = FakeAnnouncer(), FakeStore(STORED)
+    doubts = doubting(store, announcer)
     assert announcer.told.get(timeout=10)
-    assert announcer.told.empty()
+    doubts.add("another")
+    wait_for(lambda: "another" in store.asked[-1], what="a further look")
+    assert store.asked == [[JOB.job_id], ["another"]]
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 

@@ -148,7 +148,7 @@ def test_who_was_left_out_of_a_look_is_told_by_another_one_soon(
     monkeypatch.setattr(line_module, "PACE_S", 0.01)
     stage.line_feed.held, stage.line_feed.position = False, 1
     stage.line_feed.gate.clear()
-    stage.line.moved.set()
+    stage.room.moved.set()
     looking = gevent.spawn(stage.line.run)
     gevent.sleep(0.01)
     stage.snapshot(held=False, position=2)  # read a moment before the move
